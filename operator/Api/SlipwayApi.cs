@@ -1,0 +1,50 @@
+namespace Slipway.Api;
+
+/// <summary>Names that the API server, the charts and the operator share.</summary>
+internal static class SlipwayApi
+{
+    public const string Group = "slipway.dev";
+    public const string Version = "v1alpha1";
+    public const string GroupVersion = Group + "/" + Version;
+
+    /// <summary>On everything that the operator makes; its informers list by it.</summary>
+    public const string ManagedByLabel = "app.kubernetes.io/managed-by";
+    public const string ManagedBy = "slipway";
+    public const string ManagedBySelector = ManagedByLabel + "=" + ManagedBy;
+
+    public const string ComponentLabel = "app.kubernetes.io/component";
+    public const string BuilderComponent = "builder";
+    public const string BuildComponent = "build";
+
+    /// <summary>The pool's name, on builders and Jobs.</summary>
+    public const string PoolLabel = "slipway.dev/pool";
+
+    /// <summary>The pool's namespace, on Jobs: they live in the build's.</summary>
+    public const string PoolNamespaceLabel = "slipway.dev/pool-namespace";
+
+    /// <summary>The platform with dashes, on builders and Jobs.</summary>
+    public const string PlatformLabel = "slipway.dev/platform";
+
+    /// <summary>The builder pod that a Job's build runs on.</summary>
+    public const string BuilderLabel = "slipway.dev/builder";
+
+    public const string BuildLabel = "slipway.dev/build";
+    public const string BuildKeyLabel = "slipway.dev/build-key";
+    public const string AttemptLabel = "slipway.dev/attempt";
+
+    /// <summary>prepare, build or publish.</summary>
+    public const string RoleLabel = "slipway.dev/role";
+
+    /// <summary>The builder pod's uid, on Jobs: the same name may come back as another pod.</summary>
+    public const string BuilderUidAnnotation = "slipway.dev/builder-uid";
+
+    /// <summary>The platform as users write it, on Jobs.</summary>
+    public const string PlatformAnnotation = "slipway.dev/platform";
+
+    /// <summary>Hash of buildkitd.toml, in the builders' pod template.</summary>
+    public const string ConfigHashAnnotation = "slipway.dev/config-hash";
+
+    /// <summary>When the server certificate ends, and the serial that its Secret is named by, on StatefulSets.</summary>
+    public const string CertificateExpiryAnnotation = "slipway.dev/certificate-expires";
+    public const string CertificateSerialAnnotation = "slipway.dev/certificate-serial";
+}

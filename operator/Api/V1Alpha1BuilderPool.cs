@@ -1,0 +1,206 @@
+using System.Text.Json.Serialization;
+using k8s;
+using k8s.Models;
+
+namespace Slipway.Api;
+
+/// <summary>A farm of rootless BuildKit builders, one StatefulSet for each platform.</summary>
+[KubernetesEntity(Group = SlipwayApi.Group, ApiVersion = SlipwayApi.Version, Kind = KindName, PluralName = "builderpools")]
+internal sealed record V1Alpha1BuilderPool : IKubernetesObject<V1ObjectMeta>
+{
+    public const string KindName = "BuilderPool";
+
+    public string ApiVersion { get; set; } = SlipwayApi.GroupVersion;
+
+    public string Kind { get; set; } = KindName;
+
+    public V1ObjectMeta Metadata { get; set; } = new();
+
+    /// <summary>What the pool should be.</summary>
+    public BuilderPoolSpec Spec { get; init; } = new();
+
+    /// <summary>What the operator found; written by the operator alone.</summary>
+    public BuilderPoolStatus? Status { get; init; }
+}
+
+internal sealed record BuilderPoolSpec
+{
+    /// <summary>The rootless BuildKit image of the builders. Default: the operator's option, moby/buildkit of a known good version.</summary>
+    public string? Image { get; init; }
+
+    /// <summary>What the pool builds for, each platform once.</summary>
+    public IReadOnlyList<PoolPlatform> Platforms { get; init; } = [];
+
+    /// <summary>How the builders reach registries: mirrors, plain HTTP, private certificate authorities.</summary>
+    public IReadOnlyList<PoolRegistry>? Registries { get; init; }
+
+    /// <summary>The only gateway frontends (`# syntax=` images) that builds may use, as repositories without tag. Default: docker.io/docker/dockerfile.</summary>
+    public IReadOnlyList<string>? Frontends { get; init; }
+
+    /// <summary>Where build cache outlives a builder. Absent: cache lives on the builders alone.</summary>
+    public PoolCache? Cache { get; init; }
+
+    /// <summary>Whose builds this pool takes. All namespaces that a pool admits are one trust domain. Default: those of its own namespace.</summary>
+    public AllowedNamespaces? AllowedNamespaces { get; init; }
+}
+
+internal sealed record PoolPlatform
+{
+    /// <summary>os/architecture[/variant], such as linux/arm64.</summary>
+    public string Platform { get; init; } = "";
+
+    /// <summary>Native: builders run only on nodes of that architecture.</summary>
+    public string? Mode { get; init; }
+
+    /// <summary>How many builders.</summary>
+    public PoolReplicas? Replicas { get; init; }
+
+    /// <summary>How many builds one builder takes at once, 1 to 64. Default 2.</summary>
+    public int? BuildsPerBuilder { get; init; }
+
+    /// <summary>A volume for the builder's state. Immutable. Absent: an emptyDir that goes with the pod.</summary>
+    public PoolStorage? Storage { get; init; }
+
+    /// <summary>CPU and memory of the buildkitd container; RUN steps count in it.</summary>
+    public V1ResourceRequirements? Resources { get; init; }
+
+    /// <summary>Labels that the builders' nodes must have, beside os and architecture.</summary>
+    public IDictionary<string, string>? NodeSelector { get; init; }
+
+    /// <summary>Taints that the builders put up with.</summary>
+    public IReadOnlyList<V1Toleration>? Tolerations { get; init; }
+}
+
+internal sealed record PoolReplicas
+{
+    /// <summary>Builders at rest, 0 to 100. Equal to max until pools scale by load.</summary>
+    public int Min { get; init; } = 1;
+
+    /// <summary>Builders at most, 1 to 100.</summary>
+    public int Max { get; init; } = 1;
+}
+
+internal sealed record PoolStorage
+{
+    /// <summary>Size of the volume, such as 50Gi.</summary>
+    public ResourceQuantity? Size { get; init; }
+
+    /// <summary>Storage class of the volume. Absent: the cluster's default.</summary>
+    public string? StorageClassName { get; init; }
+}
+
+internal sealed record PoolRegistry
+{
+    /// <summary>host[:port] as images name it; docker.io for Docker Hub.</summary>
+    public string Host { get; init; } = "";
+
+    /// <summary>host[:port][/path] asked before the host itself, in order.</summary>
+    public IReadOnlyList<string>? Mirrors { get; init; }
+
+    /// <summary>Speak HTTP without TLS to this host.</summary>
+    [JsonPropertyName("plainHTTP")]
+    public bool? PlainHttp { get; init; }
+
+    /// <summary>Speak TLS to this host without verifying its certificate.</summary>
+    public bool? InsecureSkipVerify { get; init; }
+
+    /// <summary>PEM of the certificate authorities that this host is trusted by.</summary>
+    public string? Ca { get; init; }
+}
+
+internal sealed record PoolCache
+{
+    /// <summary>Cache as images in a registry.</summary>
+    public PoolRegistryCache? Registry { get; init; }
+}
+
+internal sealed record PoolRegistryCache
+{
+    /// <summary>host/path under which each cache is a repository of its own: namespace/scope/platform.</summary>
+    public string Repository { get; init; } = "";
+
+    /// <summary>A kubernetes.io/dockerconfigjson Secret, looked for in the namespace of the build. Absent there: the build runs without this cache and says so.</summary>
+    public LocalReference? CredentialsSecretRef { get; init; }
+}
+
+internal sealed record AllowedNamespaces
+{
+    /// <summary>Same: the pool's own namespace. All: every namespace. Selector: those that selector matches.</summary>
+    public string? From { get; init; }
+
+    /// <summary>Labels of the namespaces, with from: Selector.</summary>
+    public V1LabelSelector? Selector { get; init; }
+}
+
+/// <summary>An object of the same namespace, by name.</summary>
+internal sealed record LocalReference
+{
+    /// <summary>Its name.</summary>
+    public string Name { get; init; } = "";
+}
+
+internal sealed record BuilderPoolStatus
+{
+    /// <summary>The generation that this status speaks of; -1 before anybody has looked.</summary>
+    public long? ObservedGeneration { get; init; }
+
+    /// <summary>Ready, Reconciling and Stalled, as kstatus reads them.</summary>
+    public IReadOnlyList<V1Condition>? Conditions { get; init; }
+
+    /// <summary>How each platform of the spec stands.</summary>
+    public IReadOnlyList<PoolPlatformStatus>? Platforms { get; init; }
+
+    /// <summary>Totals over the platforms, for the printer columns.</summary>
+    public PoolSummary? Summary { get; init; }
+}
+
+internal sealed record PoolSummary
+{
+    /// <summary>Builders that take builds over builders that there should be, such as 3/4.</summary>
+    public string? Builders { get; init; }
+
+    /// <summary>How many builds run.</summary>
+    public int? Building { get; init; }
+
+    /// <summary>How many builds wait for a builder.</summary>
+    public int? Queued { get; init; }
+}
+
+internal sealed record PoolPlatformStatus
+{
+    /// <summary>os/architecture[/variant].</summary>
+    public string Platform { get; init; } = "";
+
+    /// <summary>Native, as in the spec.</summary>
+    public string? Mode { get; init; }
+
+    /// <summary>How many builders there should be.</summary>
+    public int? Desired { get; init; }
+
+    /// <summary>How many builders take builds.</summary>
+    public int? Ready { get; init; }
+
+    /// <summary>How many builds run on them.</summary>
+    public int? Building { get; init; }
+
+    /// <summary>How many builds wait for one.</summary>
+    public int? Queued { get; init; }
+
+    /// <summary>The builders, one by one.</summary>
+    public IReadOnlyList<BuilderStatus>? Builders { get; init; }
+}
+
+internal sealed record BuilderStatus
+{
+    /// <summary>The builder's pod.</summary>
+    public string Name { get; init; } = "";
+
+    /// <summary>Ready, Busy, Draining or NotReady.</summary>
+    public string? State { get; init; }
+
+    /// <summary>How many builds run on it.</summary>
+    public int? Builds { get; init; }
+
+    /// <summary>The BuildKit version that the builder itself reported.</summary>
+    public string? Version { get; init; }
+}

@@ -1,0 +1,322 @@
+using System.Text.Json.Serialization;
+using k8s;
+using k8s.Models;
+
+namespace Slipway.Api;
+
+/// <summary>One image, built natively on every platform and pushed under its tags as one index.</summary>
+[KubernetesEntity(Group = SlipwayApi.Group, ApiVersion = SlipwayApi.Version, Kind = KindName, PluralName = "imagebuilds")]
+internal sealed record V1Alpha1ImageBuild : IKubernetesObject<V1ObjectMeta>
+{
+    public const string KindName = "ImageBuild";
+
+    public string ApiVersion { get; set; } = SlipwayApi.GroupVersion;
+
+    public string Kind { get; set; } = KindName;
+
+    public V1ObjectMeta Metadata { get; set; } = new();
+
+    /// <summary>What to build and where to push it.</summary>
+    public ImageBuildSpec Spec { get; init; } = new();
+
+    /// <summary>How the build stands; written by the operator alone.</summary>
+    public ImageBuildStatus? Status { get; init; }
+}
+
+internal sealed record ImageBuildSpec
+{
+    /// <summary>The pool that builds it.</summary>
+    public PoolReference PoolRef { get; init; } = new();
+
+    /// <summary>The build context: exactly one kind.</summary>
+    public BuildSource Source { get; init; } = new();
+
+    /// <summary>The Dockerfile, relative to the context. Default: Dockerfile.</summary>
+    public string? Dockerfile { get; init; }
+
+    /// <summary>The stage to build. Default: the last one.</summary>
+    public string? Target { get; init; }
+
+    /// <summary>What to build for. Default: all of the pool's platforms.</summary>
+    public IReadOnlyList<string>? Platforms { get; init; }
+
+    /// <summary>Build arguments. They stand in provenance and image history, so names and values that look like credentials are refused.</summary>
+    public IReadOnlyList<BuildArg>? BuildArgs { get; init; }
+
+    /// <summary>Names of build arguments that look like credentials and are none.</summary>
+    public IReadOnlyList<string>? AllowBuildArgs { get; init; }
+
+    /// <summary>Where the image goes.</summary>
+    public BuildOutput Output { get; init; } = new();
+
+    /// <summary>Which builds share a cache.</summary>
+    public BuildCache? Cache { get; init; }
+
+    /// <summary>What is attested about the image and pushed with it.</summary>
+    public BuildAttestations? Attestations { get; init; }
+
+    /// <summary>From the first platform's Job on, over all attempts. 1m to 24h. Default 1h.</summary>
+    public string? Timeout { get; init; }
+
+    /// <summary>Any new value builds again.</summary>
+    public string? Rerun { get; init; }
+
+    /// <summary>The pods that drive the build.</summary>
+    public JobTemplate? Job { get; init; }
+}
+
+internal sealed record PoolReference
+{
+    /// <summary>The pool's name.</summary>
+    public string Name { get; init; } = "";
+
+    /// <summary>Another namespace, if the pool there admits this one. Default: the build's own.</summary>
+    public string? Namespace { get; init; }
+}
+
+internal sealed record BuildSource
+{
+    /// <summary>A Git repository that needs no credentials.</summary>
+    public GitBuildSource? Git { get; init; }
+
+    /// <summary>A small context written into the object itself.</summary>
+    public InlineBuildSource? Inline { get; init; }
+}
+
+internal sealed record GitBuildSource
+{
+    /// <summary>https:// or http:// address without credentials in it.</summary>
+    public string Url { get; init; } = "";
+
+    /// <summary>Branch, tag or full commit; looked up once, before any platform starts.</summary>
+    public string Revision { get; init; } = "";
+
+    /// <summary>Folder in the repository that is the build context. Default: its root.</summary>
+    public string? SubPath { get; init; }
+}
+
+internal sealed record InlineBuildSource
+{
+    /// <summary>Path to content, 96 KiB in all.</summary>
+    public IDictionary<string, string> Files { get; init; } = new Dictionary<string, string>();
+}
+
+internal sealed record BuildArg
+{
+    /// <summary>Name, as the Dockerfile's ARG has it.</summary>
+    public string Name { get; init; } = "";
+
+    /// <summary>Value, as it is.</summary>
+    public string Value { get; init; } = "";
+}
+
+internal sealed record BuildOutput
+{
+    /// <summary>The repository, host/path, without tag and digest.</summary>
+    public string Image { get; init; } = "";
+
+    /// <summary>Tags that the index gets when everything else is done.</summary>
+    public IReadOnlyList<string> Tags { get; init; } = [];
+
+    /// <summary>A kubernetes.io/dockerconfigjson Secret in the build's namespace. Absent: an anonymous push.</summary>
+    public LocalReference? CredentialsSecretRef { get; init; }
+
+    /// <summary>Speak HTTP without TLS to the registry. The pool's registries must say the same.</summary>
+    [JsonPropertyName("plainHTTP")]
+    public bool? PlainHttp { get; init; }
+
+    /// <summary>PEM of the certificate authorities that the registry is trusted by. The pool's registries must say the same.</summary>
+    public string? Ca { get; init; }
+}
+
+internal sealed record BuildCache
+{
+    /// <summary>What shares one cache. Default: the output repository. Stored as namespace/scope/platform.</summary>
+    public string? Scope { get; init; }
+}
+
+internal sealed record BuildAttestations
+{
+    /// <summary>Max, Min or None. Default Max.</summary>
+    public string? Provenance { get; init; }
+
+    /// <summary>Write a software bill of materials for each platform. Default true.</summary>
+    public bool? Sbom { get; init; }
+
+    /// <summary>Image of the SBOM scanner. Default: BuildKit's, docker/buildkit-syft-scanner:stable-1.</summary>
+    public string? SbomGenerator { get; init; }
+}
+
+internal sealed record JobTemplate
+{
+    /// <summary>CPU and memory of the Job's container, which drives the build; the steps run on the builder.</summary>
+    public V1ResourceRequirements? Resources { get; init; }
+
+    /// <summary>Labels that the pod's node must have.</summary>
+    public IDictionary<string, string>? NodeSelector { get; init; }
+
+    /// <summary>Taints that the pod puts up with.</summary>
+    public IReadOnlyList<V1Toleration>? Tolerations { get; init; }
+
+    /// <summary>ServiceAccount of the Job's pod; its token is not mounted. Default: default.</summary>
+    public string? ServiceAccountName { get; init; }
+}
+
+internal sealed record ImageBuildStatus
+{
+    /// <summary>The generation that this status speaks of; -1 before anybody has looked.</summary>
+    public long? ObservedGeneration { get; init; }
+
+    /// <summary>Hash of the fields that decide the output; a finished build is built again only when it changes.</summary>
+    public string? BuildKey { get; init; }
+
+    /// <summary>Pending, Queued, Building, Publishing, Succeeded or Failed.</summary>
+    public string? Phase { get; init; }
+
+    /// <summary>Ready, Reconciling and Stalled as kstatus reads them; Succeeded and Complete for kubectl wait; CacheHealthy.</summary>
+    public IReadOnlyList<V1Condition>? Conditions { get; init; }
+
+    /// <summary>The full commit that the revision meant when the build began; every platform builds it.</summary>
+    public string? Commit { get; init; }
+
+    /// <summary>repository@digest of the index.</summary>
+    public string? Image { get; init; }
+
+    /// <summary>Digest of the index that the tags point at.</summary>
+    public string? IndexDigest { get; init; }
+
+    /// <summary>The tags that were put on it.</summary>
+    public IReadOnlyList<string>? Tags { get; init; }
+
+    /// <summary>How each platform stands.</summary>
+    public IReadOnlyList<PlatformBuildStatus>? Platforms { get; init; }
+
+    /// <summary>Why nothing runs yet.</summary>
+    public QueueStatus? Queue { get; init; }
+
+    /// <summary>When the first platform's Job was created.</summary>
+    public DateTime? StartedAt { get; init; }
+
+    /// <summary>When the build ended, either way.</summary>
+    public DateTime? CompletedAt { get; init; }
+
+    /// <summary>Seconds from startedAt to completedAt, as a duration such as 1m12s.</summary>
+    public string? Duration { get; init; }
+
+    /// <summary>Why the build failed: the class decides whether trying again can help.</summary>
+    public BuildFailure? Failure { get; init; }
+
+    /// <summary>Short forms for the printer columns.</summary>
+    public BuildSummary? Summary { get; init; }
+}
+
+internal sealed record BuildSummary
+{
+    /// <summary>The platforms, joined by commas.</summary>
+    public string? Platforms { get; init; }
+
+    /// <summary>Cached steps over all steps of all platforms, such as 22/24.</summary>
+    public string? Cache { get; init; }
+
+    /// <summary>The index digest's first twelve hexadecimal digits.</summary>
+    public string? Digest { get; init; }
+}
+
+internal sealed record QueueStatus
+{
+    /// <summary>Since when the build waits.</summary>
+    public DateTime? Since { get; init; }
+
+    /// <summary>NoBuilderFree or NoBuilderReady.</summary>
+    public string? Reason { get; init; }
+}
+
+internal sealed record PlatformBuildStatus
+{
+    /// <summary>os/architecture[/variant].</summary>
+    public string Platform { get; init; } = "";
+
+    /// <summary>Pending, Queued, Building, Succeeded, Failed or Cancelled.</summary>
+    public string? Phase { get; init; }
+
+    /// <summary>When its Job was created.</summary>
+    public DateTime? StartedAt { get; init; }
+
+    /// <summary>The builder pod that built it.</summary>
+    public string? Builder { get; init; }
+
+    /// <summary>Jobs that were started for it.</summary>
+    public int? Attempts { get; init; }
+
+    /// <summary>How long it waited for a builder.</summary>
+    public string? Queued { get; init; }
+
+    /// <summary>How long its Job took.</summary>
+    public string? Duration { get; init; }
+
+    /// <summary>Digest of the index that this platform pushed: its image manifest and its attestation manifest, which publish puts together.</summary>
+    public string? PushedDigest { get; init; }
+
+    /// <summary>Digest of the image manifest in the index.</summary>
+    public string? ImageDigest { get; init; }
+
+    /// <summary>How much of the build was known already.</summary>
+    public CacheStatus? Cache { get; init; }
+
+    /// <summary>What was attested about this platform's image, read back from the registry.</summary>
+    public IReadOnlyList<AttestationStatus>? Attestations { get; init; }
+
+    /// <summary>Why this platform failed.</summary>
+    public BuildFailure? Failure { get; init; }
+}
+
+internal sealed record CacheStatus
+{
+    /// <summary>Steps of the Dockerfile that were counted.</summary>
+    public int? Steps { get; init; }
+
+    /// <summary>Steps that were not run since their result was known.</summary>
+    public int? Cached { get; init; }
+
+    /// <summary>cached over steps, two decimals.</summary>
+    public string? Ratio { get; init; }
+
+    /// <summary>True where the remote cache was there to import.</summary>
+    public bool? Imported { get; init; }
+}
+
+internal sealed record AttestationStatus
+{
+    /// <summary>Digest of the attestation manifest in the index.</summary>
+    public string ManifestDigest { get; init; } = "";
+
+    /// <summary>What is stated: https://slsa.dev/provenance/... or https://spdx.dev/Document.</summary>
+    public string PredicateType { get; init; } = "";
+
+    /// <summary>Digest of the in-toto statement.</summary>
+    public string Digest { get; init; } = "";
+
+    /// <summary>Bytes of the in-toto statement.</summary>
+    public long? Size { get; init; }
+}
+
+internal sealed record BuildFailure
+{
+    /// <summary>User, Config, Policy, Timeout, Cancelled, Infrastructure, Registry, Cache or Unknown.</summary>
+    public string? Class { get; init; }
+
+    /// <summary>One of the reasons in docs/reasons.md.</summary>
+    public string? Reason { get; init; }
+
+    /// <summary>What happened and what to do, for people.</summary>
+    public string? Message { get; init; }
+
+    /// <summary>The Dockerfile step that failed.</summary>
+    public string? Step { get; init; }
+
+    /// <summary>The failed step's exit code.</summary>
+    public int? ExitCode { get; init; }
+
+    /// <summary>The command that shows the log.</summary>
+    public string? Log { get; init; }
+}

@@ -1,0 +1,114 @@
+using FluentValidation;
+using k8s.Models;
+
+namespace Slipway.Api.Validation;
+
+internal sealed class BuilderPoolValidator : AbstractValidator<V1Alpha1BuilderPool>
+{
+    public BuilderPoolValidator()
+    {
+        RuleFor(pool => pool.Metadata).Required().SetValidator(new NameValidator(Patterns.PoolName));
+        RuleFor(pool => pool.Spec).Required().SetValidator(new BuilderPoolSpecValidator());
+    }
+}
+
+/// <summary>Names become label values and parts of children's names.</summary>
+internal sealed class NameValidator : AbstractValidator<V1ObjectMeta?>
+{
+    public NameValidator(string pattern) => RuleFor(metadata => metadata!.Name).Length(63).Matching(pattern);
+}
+
+internal sealed class BuilderPoolSpecValidator : AbstractValidator<BuilderPoolSpec?>
+{
+    public BuilderPoolSpecValidator()
+    {
+        RuleFor(spec => spec!.Image).Length(512).Matching(Patterns.ImageReference);
+        RuleFor(spec => spec!.Platforms).Required().Count(1, 16).Unique(platform => platform.Platform);
+        RuleForEach(spec => spec!.Platforms).Required().SetValidator(new PoolPlatformValidator());
+        RuleFor(spec => spec!.Registries).Count(0, 32).Unique(registry => registry.Host);
+        RuleForEach(spec => spec!.Registries).Required().SetValidator(new PoolRegistryValidator());
+        RuleFor(spec => spec!.Frontends).Count(1, 16).Unique(frontend => frontend);
+        RuleForEach(spec => spec!.Frontends).Required().Length(255).Matching(Patterns.Frontend);
+        RuleFor(spec => spec!.Cache).SetValidator(new PoolCacheValidator());
+        RuleFor(spec => spec!.AllowedNamespaces).SetValidator(new AllowedNamespacesValidator());
+    }
+}
+
+internal sealed class PoolPlatformValidator : AbstractValidator<PoolPlatform?>
+{
+    public PoolPlatformValidator()
+    {
+        RuleFor(platform => platform!.Platform).Required().Length(32).Matching(Patterns.Platform);
+        RuleFor(platform => platform!.Mode).OneOf("Native");
+        RuleFor(platform => platform!.Replicas).SetValidator(new PoolReplicasValidator());
+        RuleFor(platform => platform!.BuildsPerBuilder).Between(1, 64);
+        RuleFor(platform => platform!.Storage).SetValidator(new PoolStorageValidator());
+        RuleFor(platform => platform!.Resources).SetValidator(new ResourcesValidator());
+        RuleFor(platform => platform!.NodeSelector).Custom((labels, context) => Labels.Check("nodeSelector", labels, context));
+        RuleFor(platform => platform!.Tolerations).Count(0, 32);
+        RuleForEach(platform => platform!.Tolerations).Required().SetValidator(new TolerationValidator());
+    }
+}
+
+internal sealed class PoolReplicasValidator : AbstractValidator<PoolReplicas?>
+{
+    public PoolReplicasValidator()
+    {
+        RuleFor(replicas => (int?)replicas!.Min).Between(0, 100).OverridePropertyName("min");
+        RuleFor(replicas => (int?)replicas!.Max).Between(1, 100).OverridePropertyName("max");
+        RuleFor(replicas => replicas).Must(replicas => replicas!.Min == replicas.Max).WithMessage(Messages.ReplicasFixed);
+    }
+}
+
+internal sealed class PoolStorageValidator : AbstractValidator<PoolStorage?>
+{
+    public PoolStorageValidator()
+    {
+        RuleFor(storage => storage!.Size)
+            .Must(size => size?.ToString() is { } text && Patterns.Matches(text, Patterns.StorageSize))
+            .WithMessage("must be a size, such as 50Gi");
+        RuleFor(storage => storage!.StorageClassName).Length(253).Matching(Patterns.DnsSubdomain);
+    }
+}
+
+internal sealed class PoolRegistryValidator : AbstractValidator<PoolRegistry?>
+{
+    public PoolRegistryValidator()
+    {
+        RuleFor(registry => registry!.Host).Required().Length(261).Matching(Patterns.RegistryHost);
+        RuleFor(registry => registry!.Mirrors).Count(0, 16);
+        RuleForEach(registry => registry!.Mirrors).Required().Length(512).Matching(Patterns.Mirror);
+        RuleFor(registry => registry!.Ca).Certificates();
+        RuleFor(registry => registry)
+            .Must(registry => registry!.PlainHttp is not true || (registry.InsecureSkipVerify is not true && registry.Ca is null))
+            .WithMessage(Messages.PlainHttpOrTls)
+            .Must(registry => registry!.InsecureSkipVerify is not true || registry.Ca is null)
+            .WithMessage(Messages.VerifyOrNot);
+    }
+}
+
+internal sealed class PoolCacheValidator : AbstractValidator<PoolCache?>
+{
+    public PoolCacheValidator() => RuleFor(cache => cache!.Registry).SetValidator(new PoolRegistryCacheValidator());
+}
+
+internal sealed class PoolRegistryCacheValidator : AbstractValidator<PoolRegistryCache?>
+{
+    public PoolRegistryCacheValidator()
+    {
+        RuleFor(cache => cache!.Repository).Required().Repository(180);
+        RuleFor(cache => cache!.CredentialsSecretRef).SetValidator(new LocalReferenceValidator());
+    }
+}
+
+internal sealed class AllowedNamespacesValidator : AbstractValidator<AllowedNamespaces?>
+{
+    public AllowedNamespacesValidator()
+    {
+        RuleFor(allowed => allowed!.From).OneOf("Same", "All", "Selector");
+        RuleFor(allowed => allowed!.Selector).SetValidator(new LabelSelectorValidator());
+        RuleFor(allowed => allowed)
+            .Must(allowed => allowed!.From == "Selector" == allowed.Selector is not null)
+            .WithMessage(Messages.SelectorAlone);
+    }
+}
