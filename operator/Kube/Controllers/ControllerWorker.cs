@@ -1,0 +1,214 @@
+using System.Collections.Concurrent;
+using k8s;
+using k8s.Models;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Slipway.Kube.Client;
+using Slipway.Kube.Informers;
+using Slipway.Kube.Queue;
+
+namespace Slipway.Kube.Controllers;
+
+/// <summary>What the operator needs of a controller, whatever its kind.</summary>
+internal interface IControllerWorker
+{
+    string Name { get; }
+
+    /// <summary>How long the oldest pass under way has been running; zero where none is.</summary>
+    TimeSpan LongestPass { get; }
+
+    /// <summary>Connects the informers to the queue. Before they start, so that no object is missed.</summary>
+    void Connect(IServiceProvider provider);
+
+    /// <summary>Works until <see cref="ShutDown"/>, and then until the passes under way have ended.</summary>
+    /// <param name="abort">Cancels the passes under way.</param>
+    Task RunAsync(CancellationToken abort);
+
+    void ShutDown();
+}
+
+/// <summary>How a pass ended. Each is one label of the metrics to come.</summary>
+internal enum PassOutcome
+{
+    Success,
+    RequeueAfter,
+    /// <summary>The object is gone, or going while its status was written.</summary>
+    Gone,
+    /// <summary>Somebody else wrote first. Everyday business, no error.</summary>
+    Conflict,
+    Error,
+    /// <summary>An error that trying again cannot mend.</summary>
+    Terminal,
+    TimedOut,
+    /// <summary>An exception of a kind that says: this is a bug.</summary>
+    Panic,
+    /// <summary>Cut short by the shutdown.</summary>
+    Cancelled,
+}
+
+/// <summary>
+/// The queue of one controller and the workers that empty it: several keys at once, each key once at a time. Nothing that a pass
+/// throws ends a worker.
+/// </summary>
+internal sealed partial class ControllerWorker<E>(
+    Type controller, IReadOnlyList<Action<IServiceProvider, Action<NamespacedName>>> sources, IStore<E> store,
+    IServiceScopeFactory scopes, OperatorOptions options, TimeProvider time, ILogger<ControllerWorker<E>> logger)
+    : IControllerWorker, IReconcileTrigger<E>, IDisposable
+    where E : class, IKubernetesObject<V1ObjectMeta>
+{
+    private readonly WorkQueue<NamespacedName> _queue = new(time, options.RetryBackoff, options.Jitter);
+    // The passes under way, by the timestamp of their start.
+    private readonly ConcurrentDictionary<NamespacedName, long> _running = new();
+
+    public string Name { get; } = EntityKind.Of<E>().Plural;
+
+    public TimeSpan LongestPass =>
+        _running.Values.Select(started => time.GetElapsedTime(started)).DefaultIfEmpty(TimeSpan.Zero).Max();
+
+    /// <summary>Hears of every pass that has ended, how and after how long.</summary>
+    internal Action<NamespacedName, PassOutcome, TimeSpan>? Observer { get; set; }
+
+    public void Enqueue(NamespacedName key) => _queue.Add(key);
+
+    public void EnqueueAfter(NamespacedName key, TimeSpan delay) => _queue.AddAfter(key, delay);
+
+    public void Connect(IServiceProvider provider)
+    {
+        provider.GetRequiredService<Informer<E>>().AddHandler((old, now) =>
+        {
+            if (Predicates.WantsPass(old, now, options.ReconcileAnnotation))
+            {
+                _queue.Add(NamespacedName.Of((now ?? old)!));
+            }
+        });
+        foreach (var source in sources)
+        {
+            source(provider, _queue.Add);
+        }
+    }
+
+    public Task RunAsync(CancellationToken abort) =>
+        Task.WhenAll(Enumerable.Range(0, options.Workers).Select(_ => Task.Run(() => WorkAsync(abort), CancellationToken.None)));
+
+    public void ShutDown() => _queue.ShutDown();
+
+    public void Dispose() => _queue.Dispose();
+
+    private async Task WorkAsync(CancellationToken abort)
+    {
+        try
+        {
+            while (await _queue.TakeAsync(CancellationToken.None) is { ShutDown: false, Key: var key })
+            {
+                var started = time.GetTimestamp();
+                _running[key] = started;
+                var pass = await PassAsync(key, abort);
+                _running.TryRemove(key, out _);
+                Settle(key, pass);
+                _queue.Done(key);
+                Observer?.Invoke(key, pass.Outcome, time.GetElapsedTime(started));
+            }
+        }
+        catch
+        {
+            // Not by a pass, then by a bug of ours: better all workers end, and the process with them, than one key hangs for ever.
+            _queue.ShutDown();
+            throw;
+        }
+    }
+
+    private async Task<Pass> PassAsync(NamespacedName key, CancellationToken abort)
+    {
+        using var limit = new CancellationTokenSource(options.ReconcileTimeout, time);
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(abort, limit.Token);
+        try
+        {
+            await using var scope = scopes.CreateAsyncScope();
+            var instance = (IEntityController<E>)scope.ServiceProvider.GetRequiredService(controller);
+            if (store.Get(key) is not { } shared)
+            {
+                await instance.DeletedAsync(key, linked.Token);
+                return new Pass(PassOutcome.Gone);
+            }
+
+            var result = await instance.ReconcileAsync(KubeJson.Clone(shared), linked.Token);
+            return result switch
+            {
+                { IsSuccess: false, Exception: KubeApiException { IsConflict: true } } => new Pass(PassOutcome.Conflict),
+                { IsSuccess: false } => new Pass(PassOutcome.Error, result.RequeueAfter, result.Exception, result.Message),
+                { RequeueAfter: not null } => new Pass(PassOutcome.RequeueAfter, result.RequeueAfter),
+                _ => new Pass(PassOutcome.Success),
+            };
+        }
+        catch (Exception exception)
+        {
+            return new Pass(OutcomeOf(exception, key, abort, limit.Token), null, exception, exception.Message);
+        }
+    }
+
+    private PassOutcome OutcomeOf(Exception exception, NamespacedName key, CancellationToken abort, CancellationToken limit) => exception switch
+    {
+        OperationCanceledException when abort.IsCancellationRequested => PassOutcome.Cancelled,
+        OperationCanceledException when limit.IsCancellationRequested => PassOutcome.TimedOut,
+        TerminalException => PassOutcome.Terminal,
+        KubeApiException { IsConflict: true } => PassOutcome.Conflict,
+        KubeApiException { IsNotFound: true } when store.Get(key)?.Metadata is not { DeletionTimestamp: null } => PassOutcome.Gone,
+        KubeApiException or HttpRequestException or IOException or TimeoutException or OperationCanceledException => PassOutcome.Error,
+        _ => PassOutcome.Panic,
+    };
+
+    /// <summary>The one place where an outcome becomes the key's next turn.</summary>
+    private void Settle(NamespacedName key, Pass pass)
+    {
+        switch (pass.Outcome)
+        {
+            case PassOutcome.Success or PassOutcome.Gone:
+                _queue.Forget(key);
+                break;
+            case PassOutcome.RequeueAfter:
+                _queue.Forget(key);
+                _queue.AddAfter(key, pass.RequeueAfter ?? TimeSpan.Zero);
+                break;
+            case PassOutcome.Conflict:
+                LogConflict(Name, key);
+                _queue.AddRateLimited(key);
+                break;
+            case PassOutcome.Error:
+                LogError(pass.Exception, Name, key, pass.Message);
+                _queue.AddRateLimited(key, pass.RequeueAfter ?? TimeSpan.Zero);
+                break;
+            case PassOutcome.TimedOut:
+                LogTimedOut(Name, key, options.ReconcileTimeout);
+                _queue.AddRateLimited(key);
+                break;
+            case PassOutcome.Panic:
+                LogPanic(pass.Exception, Name, key);
+                _queue.AddRateLimited(key);
+                break;
+            case PassOutcome.Terminal:
+                LogTerminal(Name, key, pass.Message);
+                _queue.Forget(key);
+                break;
+            case PassOutcome.Cancelled:
+                break;
+        }
+    }
+
+    [LoggerMessage(LogLevel.Debug, "The {Kind} pass for {Key} met a newer version and is repeated")]
+    private partial void LogConflict(string kind, NamespacedName key);
+
+    [LoggerMessage(LogLevel.Warning, "The {Kind} pass for {Key} failed and is repeated: {Message}")]
+    private partial void LogError(Exception? exception, string kind, NamespacedName key, string? message);
+
+    [LoggerMessage(LogLevel.Warning, "The {Kind} pass for {Key} took longer than {Limit} and is repeated")]
+    private partial void LogTimedOut(string kind, NamespacedName key, TimeSpan limit);
+
+    [LoggerMessage(LogLevel.Error, "The {Kind} pass for {Key} ended in an exception that nobody expected, and is repeated")]
+    private partial void LogPanic(Exception? exception, string kind, NamespacedName key);
+
+    [LoggerMessage(LogLevel.Warning, "The {Kind} pass for {Key} waits for a change: {Message}")]
+    private partial void LogTerminal(string kind, NamespacedName key, string? message);
+
+    private readonly record struct Pass(
+        PassOutcome Outcome, TimeSpan? RequeueAfter = null, Exception? Exception = null, string? Message = null);
+}

@@ -1,0 +1,220 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using k8s.Models;
+using Slipway.Kube;
+using Slipway.Kube.Client;
+
+namespace Slipway.Tests.Unit.Kube.Client;
+
+public sealed class KubeClientTests : IAsyncLifetime
+{
+    private static readonly NamespacedName A = new("ns", "a");
+
+    private readonly TestClock _clock = new();
+    private ScriptedApiServer _server = null!;
+    private KubeClient _client = null!;
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync()
+    {
+        _server = await ScriptedApiServer.StartAsync();
+        _client = new KubeClient(_server.Options(), _clock);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _client.Dispose();
+        await _server.DisposeAsync();
+    }
+
+    // R1
+
+    [Fact]
+    public async Task GetAsync_WhenTheKindIsOfTheCoreGroup_AsksUnderApi()
+    {
+        var get = _client.GetAsync<V1ConfigMap>(A, Token);
+        var request = await _server.NextAsync();
+        (request.Method, request.Path).ShouldBe(("GET", "/api/v1/namespaces/ns/configmaps/a"));
+        request.UserAgent.ShouldStartWith("slipway/0.");
+        await request.AnswerAsync("""{"metadata":{"name":"a"},"data":{"k":"v"}}""");
+        (await get.Soon()).Data["k"].ShouldBe("v");
+    }
+
+    [Fact]
+    public async Task GetOrDefaultAsync_WhenNotFound_IsNull()
+    {
+        var get = _client.GetOrDefaultAsync<Widget>(A, Token);
+        await (await _server.NextAsync()).FailAsync(404, "NotFound");
+        (await get.Soon()).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task GetAsync_WhenRefused_ThrowsTheServersSentence()
+    {
+        var get = _client.GetAsync<Widget>(A, Token);
+        await (await _server.NextAsync()).FailAsync(403, "Forbidden", "widgets is forbidden");
+        var exception = await Should.ThrowAsync<KubeApiException>(get);
+        (exception.StatusCode, exception.Reason, exception.Message).ShouldBe((HttpStatusCode.Forbidden, "Forbidden", "widgets is forbidden"));
+    }
+
+    // The body may be anything, a proxy's page with a token in it too.
+    [Fact]
+    public async Task GetAsync_WhenTheAnswerIsNoStatus_DoesNotShowIt()
+    {
+        var get = _client.GetAsync<Widget>(A, Token);
+        await (await _server.NextAsync()).AnswerAsync("<html>secret</html>", 502);
+        var exception = await Should.ThrowAsync<KubeApiException>(get);
+        exception.ToString().ShouldNotContain("secret");
+        exception.IsTransient.ShouldBeTrue();
+    }
+
+    [Theory]
+    [InlineData("Conflict", true, false)]
+    [InlineData("AlreadyExists", false, true)]
+    public async Task CreateAsync_When409_TellsConflictFromATakenName(string reason, bool conflict, bool exists)
+    {
+        var create = _client.CreateAsync(Widget.Named("a"), Token);
+        await (await _server.NextAsync()).FailAsync(409, reason);
+        var exception = await Should.ThrowAsync<KubeApiException>(create);
+        (exception.IsConflict, exception.IsAlreadyExists).ShouldBe((conflict, exists));
+    }
+
+    [Fact]
+    public async Task DeleteAsync_WhenGivenAUid_DeletesThatOneOnly()
+    {
+        var delete = _client.DeleteAsync<V1Job>(A, "uid-a", PropagationPolicy.Foreground, Token);
+        var request = await _server.NextAsync();
+        (request.Method, request.Path).ShouldBe(("DELETE", "/apis/batch/v1/namespaces/ns/jobs/a"));
+        request.Json["preconditions"]!["uid"]!.GetValue<string>().ShouldBe("uid-a");
+        request.Json["propagationPolicy"]!.GetValue<string>().ShouldBe("Foreground");
+        await request.AnswerAsync(new JsonObject { ["kind"] = "Status", ["status"] = "Success" });
+        (await delete.Soon()).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task DeleteAsync_WhenGoneAlready_IsDone()
+    {
+        var delete = _client.DeleteAsync<V1Job>(A, null, PropagationPolicy.Background, Token);
+        await (await _server.NextAsync()).FailAsync(404, "NotFound");
+        (await delete.Soon()).ShouldBeFalse();
+    }
+
+    // R17
+
+    [Fact]
+    public async Task ApplyAsync_Always_SendsOnlyWhatWeOwn()
+    {
+        var desired = new V1ConfigMap
+        {
+            Metadata = new V1ObjectMeta
+            {
+                Name = "a",
+                NamespaceProperty = "ns",
+                ResourceVersion = "5",
+                Uid = "u",
+                Generation = 3,
+                CreationTimestamp = _clock.GetUtcNow().UtcDateTime,
+                ManagedFields = [new V1ManagedFieldsEntry { Manager = "other" }],
+                Labels = new Dictionary<string, string> { ["app"] = "x" },
+            },
+            Data = new Dictionary<string, string> { ["k"] = "v" },
+        };
+        var apply = _client.ApplyAsync(desired, Token);
+        var request = await _server.NextAsync();
+        (request.Method, request.Path).ShouldBe(("PATCH", "/api/v1/namespaces/ns/configmaps/a"));
+        request.ContentType.ShouldBe("application/apply-patch+yaml");
+        (request.Query["fieldManager"].ToString(), request.Query["force"].ToString()).ShouldBe(("slipway", "true"));
+        var expected = """{"apiVersion":"v1","kind":"ConfigMap","metadata":{"labels":{"app":"x"},"name":"a","namespace":"ns"},"data":{"k":"v"}}""";
+        JsonNode.DeepEquals(request.Json, JsonNode.Parse(expected)).ShouldBeTrue(request.Body);
+        await request.AnswerAsync(request.Body);
+        (await apply.Soon()).Metadata.Name.ShouldBe("a");
+    }
+
+    [Fact]
+    public async Task ApplyAsync_WhenTheObjectHasAStatus_LeavesItOut()
+    {
+        var apply = _client.ApplyAsync(Widget.Named("a") with { Status = new WidgetStatus { Phase = "Ready" } }, Token);
+        var request = await _server.NextAsync();
+        request.Json.AsObject().ContainsKey("status").ShouldBeFalse();
+        await request.AnswerAsync(Widget.Named("a").Json());
+        await apply.Soon();
+    }
+
+    // csharp#971: force on anything but an apply is refused.
+    [Fact]
+    public async Task PatchStatusAsync_Always_MergesIntoTheSubresourceWithoutForce()
+    {
+        var patch = _client.PatchStatusAsync<Widget>(A, "uid-a", "5", new JsonObject { ["phase"] = null }, Token);
+        var request = await _server.NextAsync();
+        (request.Method, request.Path).ShouldBe(("PATCH", "/apis/test.dev/v1/namespaces/ns/widgets/a/status"));
+        request.ContentType.ShouldBe("application/merge-patch+json");
+        request.Query.ContainsKey("force").ShouldBeFalse();
+        request.Body.ShouldBe("""{"metadata":{"uid":"uid-a","resourceVersion":"5"},"status":{"phase":null}}""");
+        await request.AnswerAsync(Widget.Named("a").Json());
+        await patch.Soon();
+    }
+
+    // R24
+
+    [Fact]
+    public async Task CreateAsync_WhenPutOffWithRetryAfter_SendsTheSameAgain()
+    {
+        var create = _client.CreateAsync(Widget.Named("a"), Token);
+        var first = await _server.NextAsync();
+        await first.FailAsync(429, "TooManyRequests", retryAfter: "2");
+        await _clock.PassAsync(TimeSpan.FromSeconds(2));
+        var second = await _server.NextAsync();
+        second.Body.ShouldBe(first.Body);
+        await second.FailAsync(503, "ServiceUnavailable", retryAfter: "1");
+        await _clock.PassAsync(TimeSpan.FromSeconds(1));
+        await (await _server.NextAsync()).AnswerAsync(Widget.Named("a").Json(), 201);
+        (await create.Soon()).Metadata.Name.ShouldBe("a");
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("60")]
+    public async Task CreateAsync_WhenNotToldToComeBackSoon_LeavesItToTheCaller(string? retryAfter)
+    {
+        var create = _client.CreateAsync(Widget.Named("a"), Token);
+        await (await _server.NextAsync()).FailAsync(503, "ServiceUnavailable", retryAfter: retryAfter);
+        (await Should.ThrowAsync<KubeApiException>(create)).IsTransient.ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task GetAsync_WhenTheServerPutsItOffForEver_GivesUp()
+    {
+        var get = _client.GetAsync<Widget>(A, Token);
+        for (var retry = 0; retry < 4; retry++)
+        {
+            await (await _server.NextAsync()).FailAsync(429, "TooManyRequests", retryAfter: "1");
+            await _clock.PassAsync(TimeSpan.FromSeconds(1));
+        }
+
+        await (await _server.NextAsync()).FailAsync(429, "TooManyRequests", retryAfter: "1");
+        (await Should.ThrowAsync<KubeApiException>(get)).StatusCode.ShouldBe(HttpStatusCode.TooManyRequests);
+    }
+
+    [Fact]
+    public async Task GetAsync_WhenTheServerHangs_TimesOutAfter30Seconds()
+    {
+        var get = _client.GetAsync<Widget>(A, Token);
+        var request = await _server.NextAsync();
+        _clock.Advance(TimeSpan.FromSeconds(29));
+        get.IsCompleted.ShouldBeFalse();
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        await Should.ThrowAsync<TimeoutException>(get.Soon());
+        await request.Finished.Soon();
+    }
+
+    [Fact]
+    public async Task GetAsync_WhenTheCallerCancels_IsNoTimeout()
+    {
+        using var cancel = new CancellationTokenSource();
+        var get = _client.GetAsync<Widget>(A, cancel.Token);
+        await _server.NextAsync();
+        await cancel.CancelAsync();
+        await Should.ThrowAsync<OperationCanceledException>(get.Soon());
+    }
+}

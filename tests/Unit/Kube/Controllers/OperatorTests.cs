@@ -1,0 +1,302 @@
+using System.Threading.Channels;
+using k8s.Models;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Slipway.Kube;
+using Slipway.Kube.Client;
+using Slipway.Kube.Controllers;
+using Slipway.Kube.Informers;
+using Slipway.Kube.Writing;
+
+namespace Slipway.Tests.Unit.Kube.Controllers;
+
+/// <summary>The layer as a whole: a host, two kinds, one controller, and the scripted API server.</summary>
+public sealed class OperatorTests : IAsyncLifetime
+{
+    private const string Widgets = "/apis/test.dev/v1/widgets";
+    private const string Jobs = "/apis/batch/v1/jobs";
+
+    private readonly TestClock _clock = new();
+    private readonly WidgetScript _script = new();
+    private readonly Channel<string> _passes = Channel.CreateUnbounded<string>();
+    private readonly Dictionary<string, Exchange> _requests = [];
+    private ScriptedApiServer _server = null!;
+    private IHost? _host;
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    private OperatorHealth Health => _host!.Services.GetRequiredService<OperatorHealth>();
+
+    private CancellationToken Stopping => _host!.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
+
+    public async ValueTask InitializeAsync() => _server = await ScriptedApiServer.StartAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_host is not null)
+        {
+            await _host.StopAsync(CancellationToken.None).Soon();
+            _host.Dispose();
+        }
+
+        await _server.DisposeAsync();
+    }
+
+    // R8, R22
+
+    [Fact]
+    public async Task Start_WhenOneInformerHasNotSynced_NoWorkerRunsAndItIsNotReady()
+    {
+        await StartAsync();
+        await (await RequestAsync(Widgets)).AnswerAsync(Widget.List("10", null, Widget.Named("a")));
+        await (await RequestAsync(Widgets)).OpenAsync();
+        Health.Ready.ShouldBeFalse();
+        _passes.Reader.TryPeek(out _).ShouldBeFalse();
+
+        await (await RequestAsync(Jobs)).AnswerAsync("""{"metadata":{"resourceVersion":"10"},"items":null}""");
+        (await NextPassAsync()).ShouldBe("a");
+        Health.Ready.ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task Start_WhenAnInformerNeverSyncs_StopsTheHost()
+    {
+        await StartAsync();
+        await RequestAsync(Jobs);
+        await _clock.PassAsync(TimeSpan.FromMinutes(2));
+        await StoppedAsync();
+    }
+
+    // A dead loop must kill the process: probes were the only cure for one that lives on without it (dotnet-operator-sdk#482).
+    [Fact]
+    public async Task Run_WhenALoopEnds_StopsTheHost()
+    {
+        var dying = new DyingInformer();
+        await StartAsync(services => services.AddSingleton<IInformer>(dying));
+        await SyncAsync();
+        await NextPassAsync();
+        Stopping.IsCancellationRequested.ShouldBeFalse();
+        dying.Die();
+        await StoppedAsync();
+    }
+
+    // R9. dotnet-operator-sdk#554: an ignored status event cancelled the scheduled requeue, so polling stopped.
+    [Fact]
+    public async Task StatusEvent_WhenARequeueIsScheduled_NeitherWakesTheKeyNorMovesTheRequeue()
+    {
+        var answers = new Queue<TimeSpan?>([TimeSpan.FromSeconds(10), null]);
+        _script.OnReconcile = (widget, _) =>
+            Task.FromResult(ReconciliationResult<Widget>.Success(widget, answers.TryDequeue(out var wait) ? wait : null));
+        await StartAsync();
+        var (widgets, _) = await SyncAsync();
+        await NextPassAsync();
+        _clock.Advance(TimeSpan.FromSeconds(5));
+        await widgets.SendAsync("MODIFIED", (Widget.Named("a", 11) with { Status = new WidgetStatus { Phase = "Ready" } }).Json());
+        // In order: once this one has its pass, the status event has been dealt with.
+        await widgets.SendAsync("ADDED", Widget.Named("b", 12).Json());
+        (await NextPassAsync()).ShouldBe("b");
+        _clock.Advance(TimeSpan.FromSeconds(5));
+        (await NextPassAsync()).ShouldBe("a");
+    }
+
+    // R10. dotnet-operator-sdk#977: users woke the parent from a second controller, and both raced.
+    [Fact]
+    public async Task ChildEvent_WhenTheChildIsOwned_WakesItsController()
+    {
+        await StartAsync();
+        var (widgets, jobs) = await SyncAsync();
+        await NextPassAsync();
+        await jobs.SendAsync("ADDED", KubeJson.ToNode(Job("child", "11", "a")));
+        (await NextPassAsync()).ShouldBe("a");
+        await jobs.SendAsync("DELETED", KubeJson.ToNode(Job("child", "12", "a")));
+        (await NextPassAsync()).ShouldBe("a");
+        await widgets.SendAsync("DELETED", Widget.Named("a", 13).Json());
+        await widgets.SendAsync("ADDED", Widget.Named("b", 14).Json());
+        new[] { await NextPassAsync(), await NextPassAsync() }.ShouldBe(["a", "b"], ignoreOrder: true);
+        _script.Deleted.ShouldBe([new NamespacedName("ns", "a")]);
+    }
+
+    // R21
+
+    [Fact]
+    public async Task Stop_WhenAPassIsUnderWay_IsNotReadyAndWaitsForItWithTheInformersStillRunning()
+    {
+        var (entered, leave) = (new TaskCompletionSource(), new TaskCompletionSource());
+        _script.OnReconcile = async (widget, _) =>
+        {
+            entered.SetResult();
+            await leave.Task;
+            return ReconciliationResult<Widget>.Success(widget);
+        };
+        await StartAsync();
+        var (widgets, _) = await SyncAsync();
+        await entered.Task.Soon();
+        var stop = _host!.StopAsync(Token);
+        await _clock.TimerAsync(TimeSpan.FromSeconds(20));
+        Health.Ready.ShouldBeFalse();
+        (stop.IsCompleted, widgets.Finished.IsCompleted).ShouldBe((false, false));
+        leave.SetResult();
+        await stop.Soon();
+        await widgets.Finished.Soon();
+    }
+
+    [Fact]
+    public async Task Stop_WhenAPassIgnoresItsToken_IsNotHeldPastTheLimit()
+    {
+        var (entered, cancelled, leave) = (new TaskCompletionSource(), new TaskCompletionSource(), new TaskCompletionSource());
+        _script.OnReconcile = async (widget, token) =>
+        {
+            token.Register(cancelled.SetResult);
+            entered.SetResult();
+            await leave.Task;
+            return ReconciliationResult<Widget>.Success(widget);
+        };
+        await StartAsync();
+        await SyncAsync();
+        await entered.Task.Soon();
+        var stop = _host!.StopAsync(Token);
+        await _clock.PassAsync(TimeSpan.FromSeconds(20));
+        await cancelled.Task.Soon();
+        await _clock.PassAsync(TimeSpan.FromSeconds(2));
+        await stop.Soon();
+        leave.SetResult();
+    }
+
+    [Fact]
+    public async Task Stop_WhenNothingHasSyncedYet_EndsAtOnce()
+    {
+        await StartAsync();
+        await RequestAsync(Widgets);
+        await _host!.StopAsync(Token).Soon();
+    }
+
+    // R22
+
+    [Fact]
+    public async Task Healthy_WhenAnInformerHearsNothing_IsFalse()
+    {
+        await StartAsync();
+        await RequestAsync(Widgets);
+        Health.Healthy.ShouldBeTrue();
+        _clock.Advance(TimeSpan.FromMinutes(15) + TimeSpan.FromSeconds(1));
+        Health.Healthy.ShouldBeFalse();
+        Health.Problem!.ShouldContain("Nothing was heard");
+    }
+
+    [Fact]
+    public async Task Healthy_WhenAPassHangs_IsFalse()
+    {
+        var (entered, leave) = (new TaskCompletionSource(), new TaskCompletionSource());
+        _script.OnReconcile = async (widget, _) =>
+        {
+            entered.SetResult();
+            await leave.Task;
+            return ReconciliationResult<Widget>.Success(widget);
+        };
+        await StartAsync();
+        await SyncAsync();
+        await entered.Task.Soon();
+        _clock.Advance(TimeSpan.FromMinutes(3));
+        Health.Healthy.ShouldBeTrue();
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        Health.Problem!.ShouldContain("widgets");
+        leave.SetResult();
+    }
+
+    [Fact]
+    public void AddController_WhenTheKindHasOne_Throws()
+    {
+        var builder = new ServiceCollection().AddKubernetesOperator().AddController<WidgetController, Widget>();
+        Should.Throw<InvalidOperationException>(() => builder.AddController<WidgetController, Widget>());
+    }
+
+    [Fact]
+    public void AddInformer_WhenTheKindHasOne_Throws()
+    {
+        var builder = new ServiceCollection().AddKubernetesOperator().AddInformer<Widget>();
+        Should.Throw<InvalidOperationException>(() => builder.AddInformer<Widget>("app=x"));
+    }
+
+    [Fact]
+    public void ControlledBy_Always_IsAControllerThatBlocksDeletion()
+    {
+        var owner = OwnerReferences.ControlledBy(Widget.Named("a"));
+        (owner.ApiVersion, owner.Kind, owner.Name, owner.Uid).ShouldBe(("test.dev/v1", "Widget", "a", "uid-a"));
+        (owner.Controller, owner.BlockOwnerDeletion).ShouldBe((true, true));
+    }
+
+    private async Task StartAsync(Action<IServiceCollection>? configure = null)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        builder.Logging.ClearProviders();
+        builder.Services.AddSingleton<TimeProvider>(_clock).AddSingleton(_script).AddScoped<WidgetScope>();
+        builder.Services.AddKubernetesOperator(_server.Configure)
+            .AddInformer<Widget>()
+            .AddInformer<V1Job>(labelSelector: "app=x")
+            .AddController<WidgetController, Widget>(controller => controller.Owns<V1Job>());
+        configure?.Invoke(builder.Services);
+        _host = builder.Build();
+        // Of passes that are over: what they wanted from the queue is there by then.
+        _host.Services.GetRequiredService<ControllerWorker<Widget>>().Observer = (key, _, _) => _passes.Writer.TryWrite(key.Name);
+        await _host.StartAsync(Token);
+    }
+
+    /// <summary>Answers both lists, one widget "a" and no job, and opens both watches.</summary>
+    private async Task<(Exchange Widgets, Exchange Jobs)> SyncAsync()
+    {
+        await (await RequestAsync(Widgets)).AnswerAsync(Widget.List("10", null, Widget.Named("a")));
+        await (await RequestAsync(Jobs)).AnswerAsync("""{"metadata":{"resourceVersion":"10"},"items":[]}""");
+        return (await (await RequestAsync(Widgets)).OpenAsync(), await (await RequestAsync(Jobs)).OpenAsync());
+    }
+
+    /// <summary>The next request for one of the two kinds; they come in any order.</summary>
+    private async Task<Exchange> RequestAsync(string path)
+    {
+        Exchange? request;
+        while (!_requests.Remove(path, out request))
+        {
+            var next = await _server.NextAsync();
+            _requests.Add(next.Path, next);
+        }
+
+        return request;
+    }
+
+    private async Task<string> NextPassAsync() => await _passes.Reader.ReadAsync(Token).Soon();
+
+    private async Task StoppedAsync()
+    {
+        var stopped = new TaskCompletionSource();
+        await using var registration = Stopping.Register(stopped.SetResult);
+        await stopped.Task.Soon();
+        Health.Faulted.ShouldBeTrue();
+    }
+
+    private static V1Job Job(string name, string version, string owner) => new()
+    {
+        Metadata = new V1ObjectMeta
+        {
+            Name = name,
+            NamespaceProperty = "ns",
+            Uid = name,
+            ResourceVersion = version,
+            OwnerReferences = [OwnerReferences.ControlledBy(Widget.Named(owner))],
+        },
+    };
+
+    private sealed class DyingInformer : IInformer
+    {
+        private readonly TaskCompletionSource _death = new();
+
+        public string Name => "mortals";
+
+        public Task Synced => Task.CompletedTask;
+
+        public TimeSpan Silence => TimeSpan.Zero;
+
+        public Task RunAsync(CancellationToken cancellationToken) => _death.Task.WaitAsync(cancellationToken);
+
+        public void Die() => _death.SetException(new InvalidOperationException("dead"));
+    }
+}
