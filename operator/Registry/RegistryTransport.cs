@@ -1,0 +1,209 @@
+using System.Net;
+using System.Security.Authentication;
+using System.Text.Json;
+
+namespace Slipway.Registry;
+
+/// <summary>One call, described so that it can be sent again.</summary>
+internal sealed record RegistryRequest(HttpMethod Method, Uri Url, string Operation)
+{
+    /// <summary>The registry's own address: credentials go there only.</summary>
+    public required Uri Home { get; init; }
+
+    public Func<HttpContent>? Body { get; init; }
+
+    public IReadOnlyList<string> Accept { get; init; } = [];
+}
+
+/// <summary>Authorization, redirects, retries and the translation of faults, in one place for all calls.</summary>
+internal sealed class RegistryTransport(HttpClient http, RegistryAuthorization authorization, TimeProvider time)
+{
+    private const int MaxTries = 5;
+    private const int MaxRedirects = 5;
+    private const int MaxErrorBody = 16 * 1024;
+
+    private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan MaxPause = TimeSpan.FromSeconds(20);
+
+    /// <summary>The answer of a call that succeeded; everything else is a <see cref="RegistryException"/>.</summary>
+    public async Task<HttpResponseMessage> SendAsync(RegistryRequest request, CancellationToken token)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            try
+            {
+                var response = await AuthorizedAsync(request, token);
+                if (response.IsSuccessStatusCode)
+                {
+                    return response;
+                }
+
+                using (response)
+                {
+                    if (tries == MaxTries || !IsBusy(response.StatusCode))
+                    {
+                        throw await FaultAsync(response, request.Operation, token);
+                    }
+
+                    await Task.Delay(Pause(tries, response), time, token);
+                }
+            }
+            catch (Exception e) when (tries < MaxTries && MayPass(e))
+            {
+                await Task.Delay(Pause(tries, null), time, token);
+            }
+            catch (HttpRequestException e)
+            {
+                throw Unreached(request.Operation, e);
+            }
+        }
+    }
+
+    /// <summary>The body, or a fault where it is larger than it may be.</summary>
+    public async Task<byte[]> ReadAsync(HttpResponseMessage response, int maxBytes, string operation, CancellationToken token)
+    {
+        using var timeout = new CancellationTokenSource(CallTimeout, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(token, timeout.Token);
+        try
+        {
+            return await BoundedBody.ReadAsync(response.Content, maxBytes, either.Token)
+                ?? throw new RegistryException(RegistryFault.Corrupt, operation, $"the answer is larger than {maxBytes} bytes");
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException || (e is OperationCanceledException && !token.IsCancellationRequested))
+        {
+            throw new RegistryException(RegistryFault.Unreachable, operation, "the answer broke off", e);
+        }
+    }
+
+    private async Task<HttpResponseMessage> AuthorizedAsync(RegistryRequest request, CancellationToken token)
+    {
+        var response = await FollowAsync(request, token);
+        if (response.StatusCode != HttpStatusCode.Unauthorized || !IsHome(request, response.RequestMessage?.RequestUri ?? request.Url))
+        {
+            return response;
+        }
+
+        // Once for no credentials, once for a token that has run out meanwhile; a second 401 is an answer.
+        using (response)
+        {
+            if (!await authorization.AnswerAsync(response.Headers.WwwAuthenticate, token))
+            {
+                throw await FaultAsync(response, request.Operation, token);
+            }
+        }
+
+        return await FollowAsync(request, token);
+    }
+
+    private async Task<HttpResponseMessage> FollowAsync(RegistryRequest request, CancellationToken token)
+    {
+        var url = request.Url;
+        for (var hops = 0; ; hops++)
+        {
+            var response = await OnceAsync(request, url, token);
+            if (response.StatusCode is not (HttpStatusCode.Moved or HttpStatusCode.Found or HttpStatusCode.TemporaryRedirect or HttpStatusCode.PermanentRedirect)
+                || response.Headers.Location is not { } location)
+            {
+                return response;
+            }
+
+            response.Dispose();
+            var next = new Uri(url, location);
+            var downgrade = url.Scheme == Uri.UriSchemeHttps && next.Scheme != Uri.UriSchemeHttps;
+            if (hops == MaxRedirects || downgrade || (request.Body is not null && !SameHost(url, next)))
+            {
+                throw new RegistryException(RegistryFault.Refused, request.Operation, "the registry redirects where this call must not follow");
+            }
+
+            url = next;
+        }
+    }
+
+    private async Task<HttpResponseMessage> OnceAsync(RegistryRequest request, Uri url, CancellationToken token)
+    {
+        using var message = new HttpRequestMessage(request.Method, url) { Content = request.Body?.Invoke() };
+        foreach (var mediaType in request.Accept)
+        {
+            message.Headers.Accept.ParseAdd(mediaType);
+        }
+
+        if (IsHome(request, url))
+        {
+            message.Headers.Authorization = authorization.Header;
+        }
+
+        using var timeout = new CancellationTokenSource(CallTimeout, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(token, timeout.Token);
+        try
+        {
+            return await http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, either.Token);
+        }
+        catch (OperationCanceledException e) when (!token.IsCancellationRequested)
+        {
+            throw new HttpRequestException($"no answer in {CallTimeout.TotalSeconds} s", e);
+        }
+    }
+
+    private static bool IsHome(RegistryRequest request, Uri url) => SameHost(request.Home, url);
+
+    private static bool SameHost(Uri one, Uri other) => one.Scheme == other.Scheme && one.Authority == other.Authority;
+
+    private static bool IsBusy(HttpStatusCode status) => status == HttpStatusCode.TooManyRequests || (int)status >= 500;
+
+    /// <summary>A token server may be busy too.</summary>
+    private static bool MayPass(Exception e) =>
+        e is HttpRequestException http ? !IsUntrusted(http) : e is RegistryException { Fault: RegistryFault.Busy };
+
+    private static bool IsUntrusted(HttpRequestException e) => e.InnerException is AuthenticationException;
+
+    private TimeSpan Pause(int tries, HttpResponseMessage? response)
+    {
+        var asked = response?.Headers.RetryAfter switch
+        {
+            { Delta: { } delta } => delta,
+            { Date: { } date } => date - time.GetUtcNow(),
+            _ => TimeSpan.FromMilliseconds(500 * Math.Pow(2, tries - 1)),
+        };
+        return asked < TimeSpan.Zero ? TimeSpan.Zero : asked > MaxPause ? MaxPause : asked;
+    }
+
+    private static RegistryException Unreached(string operation, HttpRequestException e) => IsUntrusted(e)
+        ? new RegistryException(RegistryFault.Untrusted, operation, "the registry's certificate is not trusted or not for this host", e)
+        : new RegistryException(RegistryFault.Unreachable, operation, $"no connection ({e.HttpRequestError})", e);
+
+    private static async Task<RegistryException> FaultAsync(HttpResponseMessage response, string operation, CancellationToken token)
+    {
+        var error = await ErrorAsync(response, token);
+        var fault = response.StatusCode switch
+        {
+            HttpStatusCode.Unauthorized => RegistryFault.Unauthorized,
+            HttpStatusCode.Forbidden => RegistryFault.Denied,
+            HttpStatusCode.NotFound => RegistryFault.NotFound,
+            var status when IsBusy(status) => RegistryFault.Busy,
+            _ => RegistryFault.Refused,
+        };
+        return new RegistryException(fault, operation, $"{(int)response.StatusCode} {error?.Code} {error?.Message}".TrimEnd())
+        {
+            Status = response.StatusCode,
+            Code = error?.Code,
+        };
+    }
+
+    private static async Task<RegistryError?> ErrorAsync(HttpResponseMessage response, CancellationToken token)
+    {
+        try
+        {
+            var body = await BoundedBody.ReadAsync(response.Content, MaxErrorBody, token);
+            var first = body is null ? null : JsonSerializer.Deserialize(body, OciJson.Default.RegistryErrors)?.Errors is [var head, ..] ? head : null;
+            return first is null ? null : new RegistryError { Code = Tidy(first.Code, 40), Message = Tidy(first.Message, 200) };
+        }
+        catch (Exception e) when (e is JsonException or HttpRequestException or IOException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The registry's words end in a log: one line, and not a long one.</summary>
+    private static string? Tidy(string? text, int length) =>
+        text is null ? null : new string([.. text.Where(c => !char.IsControl(c)).Take(length)]);
+}
