@@ -1,0 +1,139 @@
+using System.Text.Json;
+using Slipway.Registry;
+
+namespace Slipway.Runner;
+
+/// <summary>slipway build: one platform, pushed by digest, read back and checked; tagged too where it is the only one.</summary>
+internal sealed class BuildVerb(IProcessRunner processes, GitLookup git, IBuilderProbe probe, TextWriter log, TimeProvider time)
+{
+    private static readonly TimeSpan LookupLimit = TimeSpan.FromSeconds(60);
+
+    public Task<RunResult> RunAsync(BuildDescription build, CancellationToken interrupted) => RunReport.OfAsync(
+        async report =>
+        {
+            using var deadline = new Deadline(TimeSpan.FromSeconds(build.TimeoutSeconds), time, interrupted);
+            await deadline.GuardAsync(() => RunAsync(build, report, deadline, interrupted));
+        },
+        log,
+        time);
+
+    private async Task RunAsync(BuildDescription build, RunReport report, Deadline deadline, CancellationToken interrupted)
+    {
+        // Whatever can be known to be missing is said before a builder spends an hour.
+        var config = RunnerRegistry.Config(build.Output);
+        using var registry = RunnerRegistry.Connect(build.Output, config, time);
+        var (cache, cacheConfig, cacheCredentialsMissing) = await CacheAsync(build.Cache);
+        using var folder = new TemporaryFolder();
+        var environment = Environment(folder, build.Output, config, cacheConfig);
+
+        if (build.ContextDirectory is { } mounted)
+        {
+            build = build with { ContextDirectory = Path.Combine(folder.Path, "context") };
+            ContextFolder.Copy(mounted, build.ContextDirectory);
+        }
+
+        var commit = build.Commit;
+        if (build.Git is { } source && commit is null)
+        {
+            commit = await git.CommitAsync(source, LookupLimit, deadline.Token);
+            report.Result = report.Result with { Commit = commit };
+        }
+
+        var files = new BuildctlFiles
+        {
+            Metadata = Path.Combine(folder.Path, "metadata.json"),
+            RegistryCa = build.Output.Ca is { } pem ? folder.Write("registry-ca.pem", pem) : null,
+        };
+        var command = new ProcessCommand { Program = "buildctl", Arguments = BuildctlArgs.Of(build with { Cache = cache }, commit, files), Environment = environment };
+        await log.WriteLineAsync($"Building {build.Output.Image} for {build.Platform} on {build.Builder.Name}{(commit is null ? "" : $" from {commit}")}");
+
+        var progress = new ProgressReader();
+        var end = await new BuildctlRun(processes, probe, log, time).RunAsync(command, build.Builder.Address, progress, deadline.Over, interrupted);
+        report.Result = report.Result with { Cache = CacheStats.Of(progress) with { CredentialsMissing = cacheCredentialsMissing } };
+        if (Failure(build with { Cache = cache }, end, progress, deadline) is { } failure)
+        {
+            throw new RunFailureException(failure);
+        }
+
+        await RunnerRegistry.GuardAsync(build.Output, log, () => ReadBackAsync(build, registry, PushedDigest(files.Metadata), report, deadline.Token));
+    }
+
+    /// <summary>A cache whose Secret is not here is done without: the pool names it, and this namespace need not have it.</summary>
+    private async Task<(RegistryCacheDescription? Cache, byte[]? Config, bool CredentialsMissing)> CacheAsync(RegistryCacheDescription? cache)
+    {
+        if (cache?.CredentialsDirectory is not { } folder)
+        {
+            return (cache, null, false);
+        }
+
+        if (CredentialFiles.Read(folder) is { } config)
+        {
+            return (cache, config, false);
+        }
+
+        await log.WriteLineAsync("The Secret of the pool's cache is not in this namespace: building without the remote cache.");
+        return (null, null, true);
+    }
+
+    /// <summary>The whole environment of buildctl. Nothing of ours is in it, so nothing of ours can end up in a build.</summary>
+    private static Dictionary<string, string> Environment(TemporaryFolder folder, OutputDescription output, byte[]? config, byte[]? cacheConfig)
+    {
+        try
+        {
+            IEnumerable<byte[]> configs = [.. config is null ? Array.Empty<byte[]>() : [config], .. cacheConfig is null ? Array.Empty<byte[]>() : [cacheConfig]];
+            folder.Write("config.json", CredentialFiles.Merge(configs));
+        }
+        catch (FormatException)
+        {
+            throw new RunFailureException(FailureClass.Config, FailureReasons.CredentialsInvalid, $"The Docker config.json of {output.CredentialsSecret ?? "the output or the cache"} cannot be read.");
+        }
+
+        return new Dictionary<string, string> { ["PATH"] = RunnerEnvironment.Path, ["HOME"] = folder.Path, ["DOCKER_CONFIG"] = folder.Path };
+    }
+
+    private static RunFailure? Failure(BuildDescription build, BuildctlEnd end, ProgressReader progress, Deadline deadline) => end switch
+    {
+        { Stopped: StopReason.TimedOut } => deadline.TimedOut,
+        { Stopped: StopReason.Interrupted } => Deadline.Interrupted,
+        { Stopped: StopReason.BuilderLost } => new RunFailure
+        {
+            Class = FailureClass.Infrastructure,
+            Reason = FailureReasons.BuilderLost,
+            Message = $"The builder {build.Builder.Name} fell silent and cannot be reached any more.",
+        },
+        { ExitCode: 0 } => null,
+        _ => Classifier.Classify(new BuildctlFailure
+        {
+            ExitCode = end.ExitCode,
+            Tail = progress.Tail,
+            Failed = progress.Failed,
+            Started = progress.Vertices.Count > 0,
+            Build = build,
+        }),
+    };
+
+    private static string PushedDigest(string metadataFile)
+    {
+        var digest = File.Exists(metadataFile) ? JsonSerializer.Deserialize(File.ReadAllBytes(metadataFile), BuildctlJson.Default.BuildMetadata)?.ImageDigest : null;
+        return Digests.IsValid(digest) ? digest!
+            : throw new RunFailureException(FailureClass.Infrastructure, FailureReasons.ResultIncomplete, "buildctl ended well and did not say what it pushed.");
+    }
+
+    private async Task ReadBackAsync(BuildDescription build, RegistryClient registry, string digest, RunReport report, CancellationToken token)
+    {
+        var publisher = new IndexPublisher(registry, log);
+        var (index, contents) = await publisher.AssembleAsync([digest], IndexPublisher.Expectation([build.Platform], build.Attestations), token);
+        report.Result = report.Result with
+        {
+            IndexDigest = build.Publish ? index.Digest : digest,
+            ImageDigest = contents.Images[0].Digest,
+            Attestations = IndexPublisher.Attestations(contents),
+        };
+        await log.WriteLineAsync($"Pushed {build.Output.Image}@{report.Result.IndexDigest} with {contents.Statements.Count} attestations");
+        if (build.Publish)
+        {
+            await publisher.TagAsync(index, build.Output.Tags, token);
+            report.Result = report.Result with { Published = true };
+        }
+    }
+}

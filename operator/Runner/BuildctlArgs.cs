@@ -1,0 +1,117 @@
+using Slipway.Registry;
+
+namespace Slipway.Runner;
+
+/// <summary>Files that one run of buildctl reads and writes.</summary>
+internal sealed record BuildctlFiles
+{
+    public required string Metadata { get; init; }
+
+    /// <summary>The registry's own CA, for the tokens that buildctl fetches itself; the daemon has it from the pool's configuration.</summary>
+    public string? RegistryCa { get; init; }
+}
+
+/// <summary>
+/// A build as an argument array for buildctl, 0.13 and on. Nothing here depends on the version: what newer daemons changed
+/// is their defaults (image-manifest since 0.21, provenance v1, attestations as OCI artifacts since 0.32), so every one that
+/// matters is said.
+/// </summary>
+internal static class BuildctlArgs
+{
+    private const int ConnectSeconds = 15;
+
+    public static IReadOnlyList<string> Of(BuildDescription build, string? commit, BuildctlFiles files) =>
+    [
+        .. Connection(build.Builder),
+        "build",
+        "--frontend", "dockerfile.v0",
+        .. Source(build, commit),
+        .. Opt("filename", build.Dockerfile),
+        .. build.Target is null ? [] : Opt("target", build.Target),
+        .. Opt("platform", build.Platform),
+        // The value is always there: buildctl would fill a bare name from the Job's environment.
+        .. build.BuildArgs.SelectMany(argument => Opt($"build-arg:{argument.Name}", argument.Value)),
+        .. Opt("build-arg:BUILDKIT_CACHE_MOUNT_NS", build.CacheMountNamespace),
+        .. Attestations(build.Attestations),
+        "--output", Output(build.Output),
+        .. build.NoCache ? ["--no-cache"] : Array.Empty<string>(),
+        .. build.Cache is null ? [] : Cache(build.Cache, build.Output),
+        .. files.RegistryCa is null ? [] : RegistryTls(build.Output, files.RegistryCa),
+        "--metadata-file", files.Metadata,
+        "--progress", "rawjson",
+    ];
+
+    private static string[] Connection(BuilderEndpoint builder) =>
+    [
+        "--addr", builder.Address,
+        "--tlsservername", builder.ServerName,
+        "--tlscacert", Path.Combine(builder.TlsDirectory, "ca.crt"),
+        "--tlscert", Path.Combine(builder.TlsDirectory, "tls.crt"),
+        "--tlskey", Path.Combine(builder.TlsDirectory, "tls.key"),
+        "--timeout", ConnectSeconds.ToString(System.Globalization.CultureInfo.InvariantCulture),
+    ];
+
+    private static string[] Source(BuildDescription build, string? commit)
+    {
+        if (build.Git is { } git)
+        {
+            var folder = string.IsNullOrEmpty(git.SubPath) ? "" : ":" + git.SubPath;
+            return Opt("context", $"{GitUrl.ForBuildKit(git.Url)}#{commit}{folder}");
+        }
+
+        // dockerfile.v0 reads the Dockerfile from a source of its own.
+        return ["--local", $"context={build.ContextDirectory}", "--local", $"dockerfile={build.ContextDirectory}"];
+    }
+
+    private static string[] Opt(string name, string value) => ["--opt", $"{name}={value}"];
+
+    private static List<string> Attestations(AttestationDescription wanted)
+    {
+        List<string> options = [];
+        if (wanted.WantsProvenance)
+        {
+            string[] builder = wanted.BuilderId is null ? [] : [$"builder-id={wanted.BuilderId}"];
+            options.AddRange(Opt("attest:provenance", CsvFields.Join([$"mode={wanted.Provenance}", "version=v1", .. builder])));
+        }
+
+        if (wanted.Sbom)
+        {
+            options.AddRange(Opt("attest:sbom", wanted.SbomGenerator is null ? "" : CsvFields.Join([$"generator={wanted.SbomGenerator}"])));
+        }
+
+        return options;
+    }
+
+    /// <summary>By digest, so that no tag exists before the whole index does.</summary>
+    private static string Output(OutputDescription output) => CsvFields.Join(
+    [
+        "type=image",
+        $"name={RepositoryName.Parse(output.Image)}",
+        "push=true",
+        "push-by-digest=true",
+        "name-canonical=true",
+        "oci-mediatypes=true",
+        .. Insecure(output.PlainHttp),
+    ]);
+
+    /// <summary>A cache that cannot be written costs time later; without ignore-error it would cost this build.</summary>
+    private static IEnumerable<string> Cache(RegistryCacheDescription cache, OutputDescription output)
+    {
+        var reference = ImageReference.Parse(cache.Reference);
+        var plain = Insecure(output.PlainHttp && reference.Repository.Host == RepositoryName.Parse(output.Image).Host);
+        string[] export =
+        [
+            "type=registry", $"ref={reference}", $"mode={cache.Mode}", "image-manifest=true", "oci-mediatypes=true", "ignore-error=true", .. plain,
+        ];
+        return
+        [
+            .. cache.Export ? ["--export-cache", CsvFields.Join(export)] : Array.Empty<string>(),
+            .. cache.Import ? ["--import-cache", CsvFields.Join(["type=registry", $"ref={reference}", .. plain])] : Array.Empty<string>(),
+        ];
+    }
+
+    private static string[] RegistryTls(OutputDescription output, string ca) =>
+        ["--registry-auth-tlscontext", CsvFields.Join([$"host={RepositoryName.Parse(output.Image).Host}", $"ca={ca}"])];
+
+    private static string[] Insecure(bool plainHttp) => plainHttp ? ["registry.insecure=true"] : [];
+}

@@ -1,0 +1,106 @@
+using System.Text.RegularExpressions;
+using Slipway.Registry;
+
+namespace Slipway.Runner;
+
+/// <summary>
+/// What is wrong with a description; empty where nothing is. The operator has checked the same objects: this is the last look
+/// before a value becomes an argument of a program.
+/// </summary>
+internal static partial class DescriptionCheck
+{
+    public static IReadOnlyList<string> Problems(PrepareDescription description) =>
+        Compact([.. Git(description.Git), Positive("timeoutSeconds", description.TimeoutSeconds)]);
+
+    public static IReadOnlyList<string> Problems(BuildDescription build) => Compact(
+    [
+        Platform("platform", build.Platform),
+        BuilderAddress().IsMatch(build.Builder.Address) ? null : "builder.address is not tcp://host:port",
+        HostName().IsMatch(build.Builder.ServerName) ? null : "builder.serverName is not a host name",
+        AbsolutePath("builder.tlsDirectory", build.Builder.TlsDirectory),
+        (build.Git is null) == (build.ContextDirectory is null) ? "exactly one of git and contextDirectory is needed" : null,
+        .. build.Git is null ? [] : Git(build.Git),
+        build.ContextDirectory is null ? null : AbsolutePath("contextDirectory", build.ContextDirectory),
+        build.Commit is not null && !GitRefs.IsCommit(build.Commit) ? "commit is no full commit" : null,
+        InnerPath("dockerfile", build.Dockerfile),
+        build.Target is null ? null : Plain("target", build.Target),
+        .. build.BuildArgs.Select(BuildArgument),
+        .. Output(build.Output, tagsNeeded: build.Publish),
+        .. build.Cache is null ? [] : Cache(build.Cache),
+        Plain("cacheMountNamespace", build.CacheMountNamespace),
+        .. Attestations(build.Attestations),
+        Positive("timeoutSeconds", build.TimeoutSeconds),
+    ]);
+
+    public static IReadOnlyList<string> Problems(PublishDescription publish) => Compact(
+    [
+        publish.Platforms.Count == 0 ? "platforms is empty" : null,
+        publish.Platforms.Select(platform => PlatformName.Normalise(platform.Platform)).Distinct().Count() == publish.Platforms.Count ? null : "platforms names one twice",
+        .. publish.Platforms.Select(platform => Platform("platforms", platform.Platform)),
+        .. publish.Platforms.Select(platform => Digests.IsValid(platform.Digest) ? null : "platforms holds a digest that is not sha256: and 64 hexadecimal digits"),
+        .. Output(publish.Output, tagsNeeded: true),
+        .. Attestations(publish.Attestations),
+        Positive("timeoutSeconds", publish.TimeoutSeconds),
+    ]);
+
+    private static IReadOnlyList<string> Compact(IEnumerable<string?> problems) => [.. problems.OfType<string>().Distinct()];
+
+    private static IEnumerable<string?> Git(GitSource git) =>
+    [
+        GitUrl.Problem(git.Url) is { } url ? $"git.url {url}" : null,
+        GitRefs.Problem(git.Revision) is { } revision ? $"git.revision {revision}" : null,
+        string.IsNullOrEmpty(git.SubPath) ? null : InnerPath("git.subPath", git.SubPath),
+    ];
+
+    private static IEnumerable<string?> Output(OutputDescription output, bool tagsNeeded) =>
+    [
+        RepositoryName.TryParse(output.Image, out _, out var problem) ? null : $"output.image: {problem}",
+        tagsNeeded && output.Tags.Count == 0 ? "output.tags is empty" : null,
+        output.Tags.All(ImageReference.IsTag) ? null : "output.tags holds what is no tag",
+        output.CredentialsDirectory is null ? null : AbsolutePath("output.credentialsDirectory", output.CredentialsDirectory),
+    ];
+
+    private static IEnumerable<string?> Cache(RegistryCacheDescription cache) =>
+    [
+        !ImageReference.TryParse(cache.Reference, out var reference, out var problem) ? $"cache.reference: {problem}"
+            : reference.Tag is null || reference.Digest is not null ? "cache.reference needs a tag and no digest" : null,
+        cache.Mode is "max" or "min" ? null : "cache.mode is not max or min",
+        cache.CredentialsDirectory is null ? null : AbsolutePath("cache.credentialsDirectory", cache.CredentialsDirectory),
+    ];
+
+    private static IEnumerable<string?> Attestations(AttestationDescription attestations) =>
+    [
+        attestations.Provenance is "max" or "min" or "none" ? null : "attestations.provenance is not max, min or none",
+        attestations.SbomGenerator is null || ImageReference.TryParse(attestations.SbomGenerator, out _, out _) ? null : "attestations.sbomGenerator is no image reference",
+        attestations.BuilderId is null ? null : Plain("attestations.builderId", attestations.BuilderId),
+    ];
+
+    /// <summary>The value is the user's own business, but for what no argument can carry.</summary>
+    private static string? BuildArgument(BuildArgument argument) =>
+        !ArgumentName().IsMatch(argument.Name) ? "buildArgs holds a name that is not letters, digits and '_'"
+        : argument.Value.Contains('\0', StringComparison.Ordinal) ? $"buildArgs: the value of {argument.Name} holds a NUL" : null;
+
+    private static string? Platform(string field, string value) => PlatformPattern().IsMatch(value) ? null : $"{field} is not os/architecture[/variant]";
+
+    private static string? Positive(string field, int value) => value > 0 ? null : $"{field} is not positive";
+
+    private static string? Plain(string field, string value) =>
+        value.Length is > 0 and <= 1024 && !value.Any(char.IsControl) ? null : $"{field} is empty, too long or holds a control character";
+
+    private static string? AbsolutePath(string field, string value) => value.StartsWith('/') ? Plain(field, value) : $"{field} is no absolute path";
+
+    private static string? InnerPath(string field, string value) =>
+        value.StartsWith('/') || value.StartsWith('-') || value.Contains(':', StringComparison.Ordinal) || value.Split('/').Contains("..") ? $"{field} leads out of the source or cannot be a path in it" : Plain(field, value);
+
+    [GeneratedRegex(@"\A[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9]+)?\z")]
+    private static partial Regex PlatformPattern();
+
+    [GeneratedRegex(@"\Atcp://(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9a-fA-F:]+\]):[0-9]{1,5}\z")]
+    private static partial Regex BuilderAddress();
+
+    [GeneratedRegex(@"\A[A-Za-z0-9][A-Za-z0-9.-]*\z")]
+    private static partial Regex HostName();
+
+    [GeneratedRegex(@"\A[A-Za-z_][A-Za-z0-9_]*\z")]
+    private static partial Regex ArgumentName();
+}

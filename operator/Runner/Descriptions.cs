@@ -1,0 +1,149 @@
+using System.Text.Json.Serialization;
+
+namespace Slipway.Runner;
+
+/// <summary>
+/// What a Job is asked to do, handed over as JSON in one argument. It names files that the pod mounts,
+/// never their content: no credential travels in a pod spec.
+/// </summary>
+internal sealed record PrepareDescription
+{
+    public required GitSource Git { get; init; }
+
+    /// <summary>Seconds until the lookup is given up.</summary>
+    public int TimeoutSeconds { get; init; } = 60;
+}
+
+/// <summary>One platform of one build.</summary>
+internal sealed record BuildDescription
+{
+    public required string Platform { get; init; }
+
+    public required BuilderEndpoint Builder { get; init; }
+
+    /// <summary>The Git source, or null where the context is <see cref="ContextDirectory"/>.</summary>
+    public GitSource? Git { get; init; }
+
+    /// <summary>A mounted folder that is the build context (inline sources).</summary>
+    public string? ContextDirectory { get; init; }
+
+    /// <summary>The full commit; null only where this pod resolves the revision itself (builds of one platform).</summary>
+    public string? Commit { get; init; }
+
+    public string Dockerfile { get; init; } = "Dockerfile";
+
+    public string? Target { get; init; }
+
+    public IReadOnlyList<BuildArgument> BuildArgs { get; init; } = [];
+
+    public required OutputDescription Output { get; init; }
+
+    /// <summary>Where build cache outlives the builder; null builds without it.</summary>
+    public RegistryCacheDescription? Cache { get; init; }
+
+    /// <summary>Keeps cache mounts (RUN --mount=type=cache) of different tenants and scopes apart: namespace/scope.</summary>
+    public required string CacheMountNamespace { get; init; }
+
+    public AttestationDescription Attestations { get; init; } = new();
+
+    /// <summary>Run every step again: a builder may still hold references to cache content that is gone.</summary>
+    public bool NoCache { get; init; }
+
+    /// <summary>Seconds for the whole run of this pod; the pod's own deadline is a minute later, so that a result is always written.</summary>
+    public required int TimeoutSeconds { get; init; }
+
+    /// <summary>Put the tags on the pushed index too: builds of one platform need no second pod.</summary>
+    public bool Publish { get; init; }
+}
+
+/// <summary>Merge the indexes that the platforms pushed, check the result, tag it last.</summary>
+internal sealed record PublishDescription
+{
+    public required IReadOnlyList<PlatformIndex> Platforms { get; init; }
+
+    public required OutputDescription Output { get; init; }
+
+    public AttestationDescription Attestations { get; init; } = new();
+
+    public int TimeoutSeconds { get; init; } = 300;
+}
+
+/// <summary>The index that one platform's build pushed by digest.</summary>
+internal sealed record PlatformIndex(string Platform, string Digest);
+
+/// <summary>A buildkitd and how to be sure that it is the one meant. The certificates lie in <see cref="TlsDirectory"/>.</summary>
+internal sealed record BuilderEndpoint
+{
+    /// <summary>tcp://ip:port.</summary>
+    public required string Address { get; init; }
+
+    /// <summary>The name that the builder's certificate must carry.</summary>
+    public required string ServerName { get; init; }
+
+    /// <summary>Holds ca.crt, tls.crt and tls.key.</summary>
+    public required string TlsDirectory { get; init; }
+
+    /// <summary>The builder pod, for messages.</summary>
+    public required string Name { get; init; }
+}
+
+/// <summary>A Git repository, a revision of it (branch, tag or full commit) and a folder in it.</summary>
+internal sealed record GitSource(string Url, string Revision, string? SubPath = null);
+
+internal sealed record BuildArgument(string Name, string Value);
+
+/// <summary>Where the image goes.</summary>
+internal sealed record OutputDescription
+{
+    /// <summary>The repository, without tag and digest: host/path.</summary>
+    public required string Image { get; init; }
+
+    public IReadOnlyList<string> Tags { get; init; } = [];
+
+    /// <summary>Folder with a Docker config.json; null for anonymous pushes. An empty folder means that the Secret is missing.</summary>
+    public string? CredentialsDirectory { get; init; }
+
+    /// <summary>Name of the Secret behind <see cref="CredentialsDirectory"/>, for messages.</summary>
+    public string? CredentialsSecret { get; init; }
+
+    public bool PlainHttp { get; init; }
+
+    /// <summary>PEM of the certificate authorities that the registry is trusted by, beside the system's.</summary>
+    public string? Ca { get; init; }
+}
+
+/// <summary>A cache image in a registry; one name per namespace, scope and platform.</summary>
+internal sealed record RegistryCacheDescription
+{
+    /// <summary>host/path:tag.</summary>
+    public required string Reference { get; init; }
+
+    /// <summary>max or min.</summary>
+    public string Mode { get; init; } = "max";
+
+    /// <summary>False for the retry after a missing cache blob: it builds without the remote cache and writes it afresh.</summary>
+    public bool Import { get; init; } = true;
+
+    /// <summary>False for builds that may read the cache and not write it.</summary>
+    public bool Export { get; init; } = true;
+
+    /// <summary>Folder with a Docker config.json; null for anonymous use. Empty (no such Secret here): the build runs without this cache and says so.</summary>
+    public string? CredentialsDirectory { get; init; }
+}
+
+internal sealed record AttestationDescription
+{
+    /// <summary>max, min or none.</summary>
+    public string Provenance { get; init; } = "max";
+
+    [JsonIgnore]
+    public bool WantsProvenance => Provenance != "none";
+
+    public bool Sbom { get; init; } = true;
+
+    /// <summary>Image of the SBOM scanner; null takes BuildKit's own default.</summary>
+    public string? SbomGenerator { get; init; }
+
+    /// <summary>The builder id that provenance names; null leaves it out.</summary>
+    public string? BuilderId { get; init; }
+}

@@ -1,0 +1,62 @@
+using System.Text;
+
+namespace Slipway.Runner;
+
+/// <summary>
+/// Leaves a result where the kubelet looks for it. It keeps 4096 bytes and cuts the rest off, which is no JSON any more: so
+/// a result that is too long loses words first, and attestations, which can be read from the registry again, last.
+/// </summary>
+internal static class ResultFile
+{
+    public const int MaxBytes = 4096;
+
+    private static readonly int[] MessageLengths = [800, 400, 200];
+
+    public static void Write(string path, RunResult result) => File.WriteAllBytes(path, Encoding.UTF8.GetBytes(Fit(result)));
+
+    public static string Fit(RunResult result)
+    {
+        foreach (var candidate in Candidates(result))
+        {
+            var json = RunnerJson.Serialize(candidate);
+            if (Encoding.UTF8.GetByteCount(json) <= MaxBytes)
+            {
+                return json;
+            }
+        }
+
+        throw new InvalidOperationException("a result without words and lists is too long");
+    }
+
+    private static IEnumerable<RunResult> Candidates(RunResult result)
+    {
+        yield return result;
+        var shorter = result;
+        foreach (var length in MessageLengths)
+        {
+            shorter = result with { Failure = Shorten(result.Failure, length) };
+            yield return shorter;
+        }
+
+        var attestations = result.Attestations ?? [];
+        for (var kept = attestations.Count - 1; kept >= 0; kept--)
+        {
+            yield return shorter with { Attestations = [.. attestations.Take(kept)], AttestationsOmitted = attestations.Count - kept };
+        }
+    }
+
+    private static RunFailure? Shorten(RunFailure? failure, int length) =>
+        failure is null ? null : failure with { Message = Shorten(failure.Message, length)!, Step = Shorten(failure.Step, length / 2) };
+
+    private static string? Shorten(string? text, int length)
+    {
+        if (text is null || text.Length <= length)
+        {
+            return text;
+        }
+
+        // Not through the middle of a character outside the first plane.
+        var end = char.IsHighSurrogate(text[length - 2]) ? length - 2 : length - 1;
+        return text[..end] + "…";
+    }
+}

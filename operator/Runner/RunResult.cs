@@ -1,0 +1,104 @@
+using System.Text.Json.Serialization;
+
+namespace Slipway.Runner;
+
+/// <summary>
+/// What a Job leaves as its termination message, also when it fails: at most 4 KiB of JSON, whatever the build. Fields that
+/// this version does not know are passed over: during an upgrade the operator reads results of another version's Jobs.
+/// </summary>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+internal sealed record RunResult
+{
+    /// <summary>The full commit that the revision meant, where this pod resolved one.</summary>
+    public string? Commit { get; init; }
+
+    /// <summary>build: the index that this platform pushed. publish, and build with Publish: the index that the tags point at.</summary>
+    public string? IndexDigest { get; init; }
+
+    /// <summary>The image manifest of this platform inside the index.</summary>
+    public string? ImageDigest { get; init; }
+
+    public IReadOnlyList<AttestationResult>? Attestations { get; init; }
+
+    /// <summary>How many more there are than <see cref="Attestations"/> had room for; null where all are there.</summary>
+    public int? AttestationsOmitted { get; init; }
+
+    public CacheResult? Cache { get; init; }
+
+    /// <summary>True where the tags were moved by this pod.</summary>
+    public bool Published { get; init; }
+
+    /// <summary>Whole seconds that the run took.</summary>
+    public int DurationSeconds { get; init; }
+
+    /// <summary>Null on success.</summary>
+    public RunFailure? Failure { get; init; }
+}
+
+/// <summary>One statement of one attestation manifest.</summary>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+internal sealed record AttestationResult(string ManifestDigest, string PredicateType, string Digest, long Size);
+
+/// <summary>How many of the build's steps came from cache; FROM lines and BuildKit's own steps are not counted.</summary>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+internal sealed record CacheResult
+{
+    public int Steps { get; init; }
+
+    public int Cached { get; init; }
+
+    /// <summary>True where the remote cache was there to import.</summary>
+    public bool Imported { get; init; }
+
+    /// <summary>True where the pool's cache needs credentials that this namespace has not.</summary>
+    public bool CredentialsMissing { get; init; }
+}
+
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+internal sealed record RunFailure
+{
+    public required FailureClass Class { get; init; }
+
+    /// <summary>CamelCase, from <see cref="FailureReasons"/>.</summary>
+    public required string Reason { get; init; }
+
+    /// <summary>One or two sentences for a person: what is wrong and what to do. No log text: that may hold secrets.</summary>
+    public required string Message { get; init; }
+
+    /// <summary>The Dockerfile step that failed, as BuildKit names it.</summary>
+    public string? Step { get; init; }
+
+    public int? ExitCode { get; init; }
+}
+
+/// <summary>Whose fault a failure is, which decides whether trying again can help.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<FailureClass>))]
+internal enum FailureClass
+{
+    /// <summary>The Dockerfile or a RUN step. Final.</summary>
+    User,
+
+    /// <summary>A reference, a credential or a name. Final.</summary>
+    Config,
+
+    /// <summary>A rule of the pool or of the build. Final.</summary>
+    Policy,
+
+    /// <summary>The build's own time is over. Final.</summary>
+    Timeout,
+
+    /// <summary>Asked for. Final.</summary>
+    Cancelled,
+
+    /// <summary>A builder, a node or the network.</summary>
+    Infrastructure,
+
+    /// <summary>The registry is busy or broken (429, 5xx).</summary>
+    Registry,
+
+    /// <summary>A part of the build cache is missing.</summary>
+    Cache,
+
+    /// <summary>Nothing recognised it.</summary>
+    Unknown,
+}

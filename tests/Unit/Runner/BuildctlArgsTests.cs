@@ -1,0 +1,44 @@
+using Slipway.Runner;
+
+namespace Slipway.Tests.Unit.Runner;
+
+public class BuildctlArgsTests
+{
+    private static readonly Dictionary<string, BuildDescription> Cases = new()
+    {
+        ["git"] = RunnerSamples.Build,
+        ["git-full"] = RunnerSamples.Full,
+        ["inline-plain"] = RunnerSamples.Inline,
+    };
+
+    public static TheoryData<string> Names => [.. Cases.Keys];
+
+    /// <summary>One argument a line; a newline inside an argument is written as \n.</summary>
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Of_WhenABuildIsDescribed_GivesTheArgumentsOfItsGoldenFile(string name)
+    {
+        var build = Cases[name];
+        var arguments = BuildctlArgs.Of(build, build.Commit, new BuildctlFiles
+        {
+            Metadata = "/tmp/run/metadata.json",
+            RegistryCa = build.Output.Ca is null ? null : "/tmp/run/registry-ca.pem",
+        });
+        var text = string.Concat(arguments.Select(argument => argument.Replace("\n", "\\n", StringComparison.Ordinal) + "\n"));
+        text.ShouldBe(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Runner", "Golden", "args", name + ".golden")));
+    }
+
+    [Fact]
+    public void Of_WhenABuildArgumentIsEmpty_StillCarriesItsEqualsSign() =>
+        Arguments(RunnerSamples.Full).ShouldContain("build-arg:EMPTY=");
+
+    [Fact]
+    public void Of_WhenTheCacheMayOnlyBeRead_ExportsNothing()
+    {
+        var arguments = Arguments(RunnerSamples.Full with { Cache = RunnerSamples.Full.Cache! with { Export = false } });
+        arguments.ShouldNotContain("--export-cache");
+        arguments.ShouldContain("--import-cache");
+    }
+
+    private static IReadOnlyList<string> Arguments(BuildDescription build) => BuildctlArgs.Of(build, build.Commit, new BuildctlFiles { Metadata = "m" });
+}

@@ -1,0 +1,53 @@
+using Slipway.Runner;
+
+namespace Slipway.Tests.Unit.Runner;
+
+public class DescriptionCheckTests
+{
+    private static readonly string Digest = "sha256:" + new string('a', 64);
+
+    private static readonly Dictionary<string, Func<BuildDescription, BuildDescription>> BadBuilds = new()
+    {
+        ["platform"] = build => build with { Platform = "linux/amd64,linux/arm64" },
+        ["builder.address"] = build => build with { Builder = build.Builder with { Address = "unix:///run/x.sock" } },
+        ["builder.serverName"] = build => build with { Builder = build.Builder with { ServerName = "-x" } },
+        ["exactly one"] = build => build with { ContextDirectory = "/context" },
+        ["git.url"] = build => build with { Git = RunnerSamples.Git with { Url = "https://u:p@h.example/x" } },
+        ["git.revision"] = build => build with { Git = RunnerSamples.Git with { Revision = "-x" } },
+        ["git.subPath"] = build => build with { Git = RunnerSamples.Git with { SubPath = "a/../../b" } },
+        ["commit"] = build => build with { Commit = "main" },
+        ["dockerfile"] = build => build with { Dockerfile = "../Dockerfile" },
+        ["target"] = build => build with { Target = "a\nb" },
+        ["buildArgs"] = build => build with { BuildArgs = [new("A=B", "c")] },
+        ["output.image"] = build => build with { Output = build.Output with { Image = "r.example/a,push=false" } },
+        ["output.tags"] = build => build with { Publish = true },
+        ["cache.reference"] = build => build with { Cache = new RegistryCacheDescription { Reference = "r.example/a" } },
+        ["cache.mode"] = build => build with { Cache = new RegistryCacheDescription { Reference = "r.example/a:b", Mode = "all" } },
+        ["attestations.provenance"] = build => build with { Attestations = new AttestationDescription { Provenance = "Max" } },
+        ["attestations.sbomGenerator"] = build => build with { Attestations = new AttestationDescription { SbomGenerator = "a b" } },
+        ["timeoutSeconds"] = build => build with { TimeoutSeconds = 0 },
+    };
+
+    public static TheoryData<string> Fields => [.. BadBuilds.Keys];
+
+    [Theory]
+    [MemberData(nameof(Fields))]
+    public void Problems_WhenOneFieldIsBad_NamesIt(string field) =>
+        DescriptionCheck.Problems(BadBuilds[field](RunnerSamples.Build)).ShouldHaveSingleItem().ShouldStartWith(field);
+
+    [Fact]
+    public void Problems_WhenABuildIsGood_AreNone()
+    {
+        DescriptionCheck.Problems(RunnerSamples.Build).ShouldBeEmpty();
+        DescriptionCheck.Problems(RunnerSamples.Full).ShouldBeEmpty();
+        DescriptionCheck.Problems(RunnerSamples.Inline).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void Problems_WhenAPublishNamesAPlatformTwice_SaysSo() =>
+        DescriptionCheck.Problems(new PublishDescription
+        {
+            Platforms = [new("linux/arm64", Digest), new("linux/arm64/v8", Digest)],
+            Output = new OutputDescription { Image = "r.example/a", Tags = ["x"] },
+        }).ShouldHaveSingleItem().ShouldBe("platforms names one twice");
+}

@@ -1,0 +1,391 @@
+using System.Text.Json;
+using NSubstitute;
+using Slipway.Registry;
+using Slipway.Runner;
+using Slipway.Tests.Unit.Registry;
+
+namespace Slipway.Tests.Unit.Runner;
+
+/// <summary>The verbs against a registry on loopback; git and buildctl are played by the test.</summary>
+public sealed class VerbTests : IAsyncLifetime
+{
+    private static readonly ManifestBody Image = OciSamples.Image("arm64");
+    private static readonly ManifestBody Attestation = OciSamples.Attestation(Image, predicates: [OciSamples.Sbom, OciSamples.Provenance]);
+    private static readonly ManifestBody Index = OciSamples.Index("arm64", Image, Attestation);
+
+    private readonly StringWriter _log = new();
+    private readonly WatchedTime _time = new();
+    private readonly TemporaryFolder _folder = new();
+    private readonly SemaphoreSlim _probed = new(0);
+    private FakeRegistry _registry = null!;
+    private bool _reachable = true;
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync()
+    {
+        _registry = await FakeRegistry.StartAsync();
+        foreach (var manifest in new[] { Image, Attestation, Index })
+        {
+            _registry.Add(manifest);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _folder.Dispose();
+        _probed.Dispose();
+        await _log.DisposeAsync();
+        await _registry.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Prepare_WhenTheRevisionIsABranch_ReturnsItsCommitAndAsksGitSafely()
+    {
+        var processes = new FakeProcesses(process => process.Say($"{RunnerSamples.Commit}\trefs/heads/main\n").End(0));
+        var result = await new PrepareVerb(new GitLookup(processes, _log, _time), _log, _time).RunAsync(new PrepareDescription { Git = RunnerSamples.Git }, Token);
+
+        result.Commit.ShouldBe(RunnerSamples.Commit);
+        var command = processes.Started.ShouldHaveSingleItem().Command;
+        string.Join(' ', command.Arguments).ShouldContain("-c protocol.allow=never -c protocol.https.allow=always");
+        string.Join(' ', command.Arguments).ShouldContain("ls-remote -- https://git.example.com/team/app.git refs/main");
+        command.Environment["GIT_TERMINAL_PROMPT"].ShouldBe("0");
+    }
+
+    [Fact]
+    public async Task Prepare_WhenTheRevisionIsACommit_AsksNobody()
+    {
+        var processes = new FakeProcesses(_ => throw new InvalidOperationException("git was run"));
+        var description = new PrepareDescription { Git = RunnerSamples.Git with { Revision = RunnerSamples.Commit } };
+        (await new PrepareVerb(new GitLookup(processes, _log, _time), _log, _time).RunAsync(description, Token)).Commit.ShouldBe(RunnerSamples.Commit);
+    }
+
+    [Theory]
+    [InlineData("", 0, "Config RevisionNotFound")]
+    [InlineData("fatal: repository 'https://x/' not found", 128, "Config RepositoryNotFound")]
+    [InlineData("fatal: could not read Username for 'https://x': terminal prompts disabled", 128, "Config RepositoryNotFound")]
+    [InlineData("fatal: unable to access 'https://x/': Could not resolve host: x", 128, "Infrastructure SourceUnreachable")]
+    [InlineData("fatal: unable to access 'https://x/': The requested URL returned error: 503", 128, "Infrastructure SourceUnreachable")]
+    [InlineData("fatal: something new", 128, "Infrastructure SourceUnreachable")]
+    public async Task Prepare_WhenGitFails_SaysWhy(string error, int code, string expected)
+    {
+        var processes = new FakeProcesses(process => process.Say(error: error).End(code));
+        var result = await new PrepareVerb(new GitLookup(processes, _log, _time), _log, _time).RunAsync(new PrepareDescription { Git = RunnerSamples.Git }, Token);
+        $"{result.Failure!.Class} {result.Failure.Reason}".ShouldBe(expected);
+    }
+
+    [Fact]
+    public async Task Prepare_WhenGitNeverAnswers_GivesUpInItsTime()
+    {
+        var processes = new FakeProcesses(_ => { });
+        var running = new PrepareVerb(new GitLookup(processes, _log, _time), _log, _time).RunAsync(new PrepareDescription { Git = RunnerSamples.Git }, Token);
+        _time.Advance(TimeSpan.FromSeconds(61));
+        (await running).Failure!.Reason.ShouldBe(FailureReasons.SourceUnreachable);
+        processes.Started[0].Signals.ShouldBe(["KILL"]);
+    }
+
+    [Fact]
+    public async Task Build_WhenBuildctlSucceeds_ReadsBackWhatWasPushed()
+    {
+        var (result, process) = await BuildAsync(Build(), Succeed);
+        result.Failure.ShouldBeNull();
+        result.IndexDigest.ShouldBe(Index.Digest);
+        result.ImageDigest.ShouldBe(Image.Digest);
+        result.Attestations!.Select(attestation => attestation.PredicateType).ShouldBe([OciSamples.Sbom, OciSamples.Provenance]);
+        result.Published.ShouldBeFalse();
+        process.Command.Environment.Keys.Order().ShouldBe(["DOCKER_CONFIG", "HOME", "PATH"]);
+        _registry.Requests.ShouldAllBe(request => !request.StartsWith("PUT", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Build_WhenItIsTheOnlyPlatform_TagsTheSameBytes()
+    {
+        var (result, _) = await BuildAsync(Build() with { Publish = true, Output = Output() with { Tags = ["1.0", "latest"] } }, Succeed);
+        result.Failure.ShouldBeNull();
+        result.Published.ShouldBeTrue();
+        _registry.Manifests["1.0"].Bytes.ToArray().ShouldBe(Index.Bytes.ToArray());
+        _registry.Manifests["latest"].Digest.ShouldBe(Index.Digest);
+    }
+
+    [Fact]
+    public async Task Build_WhenNoCommitIsGiven_ResolvesItFirstAndReportsIt()
+    {
+        var (result, process) = await BuildAsync(Build() with { Commit = null }, process =>
+        {
+            if (process.Command.Program == "git")
+            {
+                process.Say($"{RunnerSamples.Commit}\trefs/heads/main\n").End(0);
+            }
+            else
+            {
+                Succeed(process);
+            }
+        });
+        result.Commit.ShouldBe(RunnerSamples.Commit);
+        process.Command.Arguments.ShouldContain($"context=https://git.example.com/team/app.git#{RunnerSamples.Commit}");
+    }
+
+    [Fact]
+    public async Task Build_WhenTheOutputSecretIsMissing_SaysSoBeforeAnythingRuns()
+    {
+        var (result, started) = await RunAsync(Build() with { Output = Output() with { CredentialsDirectory = _folder.Path, CredentialsSecret = "push" } }, Succeed);
+        $"{result.Failure!.Class} {result.Failure.Reason}".ShouldBe("Config CredentialsSecretMissing");
+        result.Failure.Message.ShouldContain("push");
+        started.ShouldBeEmpty();
+        _registry.Requests.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Build_WhenTheCacheSecretIsMissing_BuildsWithoutTheCacheAndSaysSo()
+    {
+        var cache = new RegistryCacheDescription { Reference = "registry.example.com/cache:x", CredentialsDirectory = _folder.Path };
+        var (result, process) = await BuildAsync(Build() with { Cache = cache }, Succeed);
+        result.Cache!.CredentialsMissing.ShouldBeTrue();
+        process.Command.Arguments.ShouldNotContain("--import-cache");
+        process.Command.Arguments.ShouldNotContain("--export-cache");
+    }
+
+    [Fact]
+    public async Task Build_WhenOutputAndCacheHaveCredentials_BuildctlGetsBothInAPrivateFile()
+    {
+        using var cacheFolder = new TemporaryFolder();
+        _folder.Write("config.json", $$$"""{"auths":{"{{{_registry.Host}}}":{"auth":"dTpw"}},"credsStore":"desktop"}""");
+        cacheFolder.Write(".dockerconfigjson", $$$$"""{"auths":{"{{{{_registry.Host}}}}":{"auth":"eDp4"},"cache.example":{"auth":"Yzpj"}}}""");
+        string? config = null;
+        UnixFileMode mode = default;
+        var build = Build() with
+        {
+            Output = Output() with { CredentialsDirectory = _folder.Path },
+            Cache = new RegistryCacheDescription { Reference = "cache.example/c:x", CredentialsDirectory = cacheFolder.Path },
+        };
+        var (result, process) = await BuildAsync(build, process =>
+        {
+            var path = Path.Combine(process.Command.Environment["DOCKER_CONFIG"], "config.json");
+            (config, mode) = (File.ReadAllText(path), OperatingSystem.IsWindows() ? default : File.GetUnixFileMode(path));
+            Succeed(process);
+        });
+        result.Failure.ShouldBeNull();
+        config.ShouldBe($$$$"""{"auths":{"{{{{_registry.Host}}}}":{"auth":"dTpw"},"cache.example":{"auth":"Yzpj"}}}""");
+        mode.ShouldBe(UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        Directory.Exists(process.Command.Environment["DOCKER_CONFIG"]).ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task Build_WhenTheSecretIsNoDockerConfig_SaysSoWithoutQuotingIt()
+    {
+        _folder.Write("config.json", "s3cret");
+        var (result, _) = await RunAsync(Build() with { Output = Output() with { CredentialsDirectory = _folder.Path, CredentialsSecret = "push" } }, Succeed);
+        result.Failure!.Reason.ShouldBe(FailureReasons.CredentialsInvalid);
+        (result.Failure.Message + _log).ShouldNotContain("s3cret");
+    }
+
+    [Fact]
+    public async Task Build_WhenAStepFails_ReportsTheStepAndPrintsItsOutput()
+    {
+        var (result, _) = await BuildAsync(Build(), process => process.Say(error: """
+            {"vertexes":[{"digest":"a","name":"[2/2] RUN make","started":"2026-01-01T00:00:00Z","completed":"2026-01-01T00:00:01Z","error":"process \"/bin/sh -c make\" did not complete successfully: exit code: 2"}]}
+            error: failed to solve: process "/bin/sh -c make" did not complete successfully: exit code: 2
+
+            """).End(1));
+        result.Failure.ShouldBe(new RunFailure
+        {
+            Class = FailureClass.User,
+            Reason = FailureReasons.RunStepFailed,
+            Message = "A step of the Dockerfile ended with exit code 2: its output is in the log of this Job.",
+            Step = "[2/2] RUN make",
+            ExitCode = 2,
+        });
+        _log.ToString().ShouldContain("#1 [2/2] RUN make");
+        result.Cache.ShouldNotBeNull();
+    }
+
+    [Fact]
+    public async Task Build_WhenAnAttestationIsMissing_TagsNothing()
+    {
+        var bare = OciSamples.Index("arm64", Image);
+        _registry.Add(bare);
+        var (result, _) = await BuildAsync(Build() with { Publish = true, Output = Output() with { Tags = ["1.0"] } }, process => Succeed(process, bare.Digest));
+        result.Failure!.Reason.ShouldBe(FailureReasons.ResultIncomplete);
+        result.Failure.Message.ShouldContain("linux/arm64 has no provenance.");
+        _registry.Manifests.ContainsKey("1.0").ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task Build_WhenItsTimeIsOver_InterruptsBuildctlAndReports()
+    {
+        var started = new TaskCompletionSource<FakeProcess>();
+        var running = StartAsync(Build() with { TimeoutSeconds = 100 }, process =>
+        {
+            process.OnInterrupt = () => process.End(1);
+            started.SetResult(process);
+        }, Token);
+        var process = await started.Task;
+        _time.Advance(TimeSpan.FromSeconds(100));
+        var result = await running;
+        $"{result.Failure!.Class} {result.Failure.Reason}".ShouldBe("Timeout TimedOut");
+        process.Signals.ShouldBe(["INT"]);
+        result.DurationSeconds.ShouldBe(100);
+    }
+
+    [Fact]
+    public async Task Build_WhenTheJobIsToldToEnd_InterruptsBuildctlAndReports()
+    {
+        using var interrupted = new CancellationTokenSource();
+        var started = new TaskCompletionSource<FakeProcess>();
+        var running = StartAsync(
+            Build(),
+            process =>
+            {
+                process.OnInterrupt = () => process.End(1);
+                started.SetResult(process);
+            },
+            interrupted.Token);
+        var process = await started.Task;
+        await interrupted.CancelAsync();
+        (await running).Failure!.Reason.ShouldBe(FailureReasons.Interrupted);
+        process.Signals.ShouldBe(["INT"]);
+    }
+
+    [Fact]
+    public async Task Build_WhenBuildctlIgnoresTheInterrupt_KillsIt()
+    {
+        var (started, interrupt) = (new TaskCompletionSource<FakeProcess>(), new TaskCompletionSource());
+        var running = StartAsync(Build() with { TimeoutSeconds = 5 }, process =>
+        {
+            process.OnInterrupt = interrupt.SetResult;
+            started.SetResult(process);
+        }, Token);
+        var process = await started.Task;
+        _time.Advance(TimeSpan.FromSeconds(5));
+        await interrupt.Task;
+        await _time.TimerAsync(TimeSpan.FromSeconds(20));
+        _time.Advance(TimeSpan.FromSeconds(20));
+        (await running).Failure!.Reason.ShouldBe(FailureReasons.TimedOut);
+        process.Signals.ShouldBe(["INT", "KILL"]);
+    }
+
+    [Fact]
+    public async Task Build_WhenBuildctlIsSilentAndTheBuilderIsGone_GivesTheBuilderUp()
+    {
+        _reachable = false;
+        var running = StartAsync(Build(), process => process.OnInterrupt = () => process.End(1), Token);
+        await _time.TimerAsync(TimeSpan.FromSeconds(10));
+        for (var ticks = 0; ticks < 7; ticks++)
+        {
+            running.IsCompleted.ShouldBeFalse();
+            _time.Advance(TimeSpan.FromSeconds(10));
+            await _probed.WaitAsync(Token);
+        }
+
+        var result = await running;
+        $"{result.Failure!.Class} {result.Failure.Reason}".ShouldBe("Infrastructure BuilderLost");
+        result.DurationSeconds.ShouldBe(70);
+    }
+
+    [Fact]
+    public async Task Build_WhenBuildctlCannotBeStarted_StillHasAResult()
+    {
+        var (result, _) = await RunAsync(Build(), _ => throw new System.ComponentModel.Win32Exception("no such file"));
+        $"{result.Failure!.Class} {result.Failure.Reason}".ShouldBe("Unknown Unrecognised");
+    }
+
+    [Fact]
+    public async Task Publish_WhenBothPlatformsAreThere_TagsTheirMergedIndex()
+    {
+        var result = await PublishAsync(Amd64(), new PlatformIndex("linux/arm64", Index.Digest));
+        result.Failure.ShouldBeNull();
+        result.Published.ShouldBeTrue();
+        _registry.Manifests["1.0"].Digest.ShouldBe(result.IndexDigest);
+        OciIndex.Parse(_registry.Manifests["1.0"].Bytes.Span).Manifests.Count.ShouldBe(4);
+        result.Attestations!.Count.ShouldBe(4);
+        var puts = _registry.Requests.Where(request => request.StartsWith("PUT", StringComparison.Ordinal)).ToList();
+        puts.ShouldBe([$"PUT /v2/team/app/manifests/{result.IndexDigest}", "PUT /v2/team/app/manifests/1.0"]);
+    }
+
+    [Fact]
+    public async Task Publish_WhenDoneAgain_GivesTheSameDigest()
+    {
+        PlatformIndex[] platforms = [Amd64(), new("linux/arm64", Index.Digest)];
+        (await PublishAsync(platforms)).IndexDigest.ShouldBe((await PublishAsync(platforms)).IndexDigest);
+    }
+
+    [Fact]
+    public async Task Publish_WhenAPlatformIsAnother_TagsNothing()
+    {
+        var result = await PublishAsync(new PlatformIndex("linux/amd64", Index.Digest));
+        result.Failure!.Message.ShouldContain("linux/amd64 is missing.");
+        result.Published.ShouldBeFalse();
+        _registry.Manifests.ContainsKey("1.0").ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task Publish_WhenTheRegistryRefusesTheTag_ReportsItAsConfig()
+    {
+        _registry.Fault = context =>
+        {
+            var refused = context.Request.Method == "PUT" && context.Request.Path.Value!.EndsWith("/1.0", StringComparison.Ordinal);
+            context.Response.StatusCode = refused ? 403 : 200;
+            return Task.FromResult(refused);
+        };
+        var result = await PublishAsync(new PlatformIndex("linux/arm64", Index.Digest));
+        $"{result.Failure!.Class} {result.Failure.Reason}".ShouldBe("Config RegistryUnauthorized");
+        result.IndexDigest.ShouldBe(Index.Digest);
+        result.Published.ShouldBeFalse();
+    }
+
+    private OutputDescription Output() => new() { Image = $"{_registry.Host}/team/app", PlainHttp = true };
+
+    private BuildDescription Build() => RunnerSamples.Build with { Output = Output() };
+
+    private PlatformIndex Amd64()
+    {
+        var image = OciSamples.Image("amd64");
+        var attestation = OciSamples.Attestation(image, predicates: [OciSamples.Sbom, OciSamples.Provenance]);
+        var index = OciSamples.Index("amd64", image, attestation);
+        foreach (var manifest in new[] { image, attestation, index })
+        {
+            _registry.Add(manifest);
+        }
+
+        return new PlatformIndex("linux/amd64", index.Digest);
+    }
+
+    private Task<RunResult> PublishAsync(params PlatformIndex[] platforms) =>
+        new PublishVerb(_log, _time).RunAsync(new PublishDescription { Platforms = platforms, Output = Output() with { Tags = ["1.0"] } }, Token);
+
+    private static void Succeed(FakeProcess process) => Succeed(process, Index.Digest);
+
+    private static void Succeed(FakeProcess process, string digest)
+    {
+        File.WriteAllText(process.Argument("--metadata-file"), JsonSerializer.Serialize(new Dictionary<string, string> { ["containerimage.digest"] = digest }));
+        process.End(0);
+    }
+
+    private Task<RunResult> StartAsync(BuildDescription build, Action<FakeProcess> play, CancellationToken interrupted) =>
+        new BuildVerb(new FakeProcesses(play), new GitLookup(new FakeProcesses(play), _log, _time), Probe(), TextWriter.Synchronized(_log), _time).RunAsync(build, interrupted);
+
+    private async Task<(RunResult Result, FakeProcess Process)> BuildAsync(BuildDescription build, Action<FakeProcess> play)
+    {
+        var (result, started) = await RunAsync(build, play);
+        return (result, started[^1]);
+    }
+
+    private async Task<(RunResult Result, List<FakeProcess> Started)> RunAsync(BuildDescription build, Action<FakeProcess> play)
+    {
+        var processes = new FakeProcesses(play);
+        var log = TextWriter.Synchronized(_log);
+        var result = await new BuildVerb(processes, new GitLookup(processes, log, _time), Probe(), log, _time).RunAsync(build, Token);
+        return (result, processes.Started);
+    }
+
+    private IBuilderProbe Probe()
+    {
+        var probe = Substitute.For<IBuilderProbe>();
+        probe.IsReachableAsync(default!, default).ReturnsForAnyArgs(_ =>
+        {
+            _probed.Release();
+            return Task.FromResult(_reachable);
+        });
+        return probe;
+    }
+}
