@@ -1,0 +1,128 @@
+using k8s;
+using k8s.Models;
+using Microsoft.Extensions.Time.Testing;
+using Slipway.Api;
+using Slipway.Kube;
+using Slipway.Kube.Controllers;
+using Slipway.Scheduling;
+using Slipway.Tests.Unit.Pools;
+
+namespace Slipway.Tests.Unit.Scheduling;
+
+/// <summary>A pool of builders as the stores show it, and a scheduler over them.</summary>
+internal sealed class Farm
+{
+    public const string Amd64 = "linux/amd64";
+    public const string Arm64 = "linux/arm64";
+    public static readonly NamespacedName PoolKey = new("builders", "farm");
+
+    private readonly FakeCluster _seen = new();
+    private readonly V1Alpha1BuilderPool _pool;
+    private int _pods;
+
+    public Farm(int buildsPerBuilder = 2)
+    {
+        _pool = PoolWorld.Pool([.. new[] { Amd64, Arm64 }.Select(platform => PoolWorld.Platform(platform) with { BuildsPerBuilder = buildsPerBuilder })]);
+        _seen.Put(_pool);
+        Scheduler = Start();
+    }
+
+    public Scheduler Scheduler { get; private set; }
+
+    public FakeTimeProvider Time { get; } = new(PoolWorld.Now);
+
+    /// <summary>Builds that were woken, in order.</summary>
+    public Wakes<V1Alpha1ImageBuild> Builds { get; } = new();
+
+    public Wakes<V1Alpha1BuilderPool> Pools { get; } = new();
+
+    /// <summary>The operator is another process now: it knows what the stores show.</summary>
+    public void Restart() => Scheduler = Start();
+
+    /// <summary>A pod of its own uid; the builder of that ordinal before is gone.</summary>
+    public string BuilderUp(int ordinal, string platform = Amd64, bool ready = true)
+    {
+        var pod = Pod(ordinal, platform, ready);
+        pod.Metadata.Uid = $"builder-{++_pods}";
+        _seen.Put(pod);
+        return pod.Metadata.Uid;
+    }
+
+    public void SetReady(int ordinal, bool ready, string platform = Amd64)
+    {
+        var pod = Pod(ordinal, platform, ready);
+        pod.Metadata.Uid = _seen.Find<V1Pod>(NamespacedName.Of(pod))!.Metadata.Uid;
+        _seen.Put(pod);
+    }
+
+    public void BuilderGone(int ordinal, string platform = Amd64) => _seen.Remove<V1Pod>(NamespacedName.Of(Pod(ordinal, platform, ready: true)));
+
+    public SlotAnswer Ask(string build, string platform = Amd64, int age = 0) => Scheduler.Request([Wish(build, platform, age)])[platform];
+
+    /// <summary>A namespace of its own where the name has a slash, such as team-b/app. The older one goes first.</summary>
+    public static SlotRequest Wish(string build, string platform = Amd64, int age = 0) => new()
+    {
+        Build = Key(build),
+        BuildUid = $"uid-{build}",
+        Pool = PoolKey,
+        Platform = platform,
+        Scope = build,
+        Created = PoolWorld.Now.UtcDateTime.AddMinutes(-age),
+    };
+
+    public static NamespacedName Key(string build) => build.Contains('/', StringComparison.Ordinal)
+        ? new NamespacedName(build.Split('/')[0], build.Split('/')[1]) : new NamespacedName("team-a", build);
+
+    public void JobSeen(string build, Builder builder, string platform = Amd64, int run = 0) => _seen.Put(Job(build, builder, platform, run));
+
+    public void JobEnded(string build, Builder builder, string platform = Amd64, int run = 0)
+    {
+        var job = Job(build, builder, platform, run);
+        job.Status = new V1JobStatus { Conditions = [new V1JobCondition { Type = "Complete", Status = "True" }] };
+        _seen.Put(job);
+    }
+
+    public void Refresh() => Scheduler.Refresh(PoolKey);
+
+    private Scheduler Start() => new(
+        new PoolReader(new FakeStore<V1Alpha1BuilderPool>(_seen), new FakeStore<V1Pod>(_seen, keys: PoolReader.PoolOf), new FakeStore<V1Job>(_seen, keys: PoolReader.PoolOf)),
+        Builds, Pools, Time);
+
+    private V1Pod Pod(int ordinal, string platform, bool ready) =>
+        PoolWorld.Pod(PoolWorld.Live(_pool, _pool.Spec.Platforms.Single(candidate => candidate.Platform == platform)), ordinal, ready);
+
+    private static V1Job Job(string build, Builder builder, string platform, int run)
+    {
+        var key = Key(build);
+        return new V1Job
+        {
+            Metadata = new V1ObjectMeta
+            {
+                Name = $"{key.Name}-{platform.Replace('/', '-')}-{run}",
+                NamespaceProperty = key.Namespace,
+                Uid = $"job-{build}-{platform}-{run}",
+                Labels = new Dictionary<string, string>
+                {
+                    [SlipwayApi.PoolLabel] = PoolKey.Name,
+                    [SlipwayApi.PoolNamespaceLabel] = PoolKey.Namespace,
+                    [SlipwayApi.BuilderLabel] = builder.Name,
+                },
+                Annotations = new Dictionary<string, string> { [SlipwayApi.PlatformAnnotation] = platform, [SlipwayApi.BuilderUidAnnotation] = builder.Uid },
+                OwnerReferences = [new V1OwnerReference { ApiVersion = SlipwayApi.GroupVersion, Kind = V1Alpha1ImageBuild.KindName, Name = key.Name, Uid = $"uid-{build}", Controller = true }],
+            },
+        };
+    }
+}
+
+/// <summary>Keys that were woken, and those that will be after a while.</summary>
+internal sealed class Wakes<E> : IReconcileTrigger<E>
+    where E : class, IKubernetesObject<V1ObjectMeta>
+{
+    public List<NamespacedName> Now { get; } = [];
+
+    public List<(NamespacedName Key, TimeSpan Delay)> Later { get; } = [];
+
+    public void Enqueue(NamespacedName key) => Now.Add(key);
+
+    public void EnqueueAfter(NamespacedName key, TimeSpan delay) => Later.Add((key, delay));
+}
