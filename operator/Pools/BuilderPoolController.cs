@@ -1,0 +1,153 @@
+using k8s;
+using k8s.Models;
+using Microsoft.Extensions.Logging;
+using Slipway.Api;
+using Slipway.Kube;
+using Slipway.Kube.Client;
+using Slipway.Kube.Controllers;
+using Slipway.Kube.Writing;
+using Slipway.Pki;
+using Slipway.Scheduling;
+
+namespace Slipway.Pools;
+
+/// <summary>
+/// Brings a pool's StatefulSets, Services, ConfigMaps and certificates in line with its spec. Secrets are created and deleted, never
+/// read: the rights on those of the operator's own namespace are a Role there.
+/// </summary>
+[EntityRbac(typeof(V1Alpha1BuilderPool), Verbs = RbacVerb.Get | RbacVerb.List | RbacVerb.Watch)]
+[GenericRbac(Groups = [SlipwayApi.Group], Resources = ["builderpools/status"], Verbs = RbacVerb.Patch)]
+[GenericRbac(Groups = [SlipwayApi.Group], Resources = ["builderpools/finalizers"], Verbs = RbacVerb.Update)]
+[EntityRbac(typeof(V1StatefulSet), typeof(V1Service), typeof(V1ConfigMap),
+    Verbs = RbacVerb.Get | RbacVerb.List | RbacVerb.Watch | RbacVerb.Create | RbacVerb.Patch | RbacVerb.Delete)]
+[EntityRbac(typeof(V1Pod), Verbs = RbacVerb.Get | RbacVerb.List | RbacVerb.Watch)]
+[EntityRbac(typeof(V1Secret), Verbs = RbacVerb.Create | RbacVerb.Delete)]
+internal sealed partial class BuilderPoolController(
+    PoolObserver observer, PoolAuthority authority, AuthoritySweep sweep, IKubeClient client, Applier applier, StatusWriter status, IPoolWatcher scheduler,
+    ILogger<BuilderPoolController> logger) : IEntityController<V1Alpha1BuilderPool>
+{
+    public async Task<ReconciliationResult<V1Alpha1BuilderPool>> ReconcileAsync(
+        V1Alpha1BuilderPool entity, CancellationToken cancellationToken)
+    {
+        scheduler.Refresh(NamespacedName.Of(entity));
+        // What it owned goes with it: nothing must be made for it any more.
+        if (entity.Metadata.DeletionTimestamp is not null) return ReconciliationResult<V1Alpha1BuilderPool>.Success(entity);
+        await sweep.OnceAsync(cancellationToken);
+
+        var snapshot = observer.Observe(entity);
+        var plan = PoolPlanner.Plan(snapshot);
+        var foreign = await UnseenForeignersAsync(snapshot, plan, cancellationToken);
+        if (foreign.Count > 0) plan = PoolPlanner.Plan(snapshot with { Foreign = [.. snapshot.Foreign, .. foreign] });
+
+        foreach (var order in plan.Certificates) await IssueAsync(entity, order, snapshot.Now, cancellationToken);
+        foreach (var wanted in plan.Objects) await ApplyAsync(wanted, cancellationToken);
+        foreach (var retired in plan.Retired) await RetireAsync(retired, cancellationToken);
+        var written = await status.WriteAsync(entity, entity with { Status = plan.Status }, cancellationToken);
+        LogTransition(entity, plan.Status);
+        return ReconciliationResult<V1Alpha1BuilderPool>.Success(written, plan.LookAgainAfter);
+    }
+
+    public async Task DeletedAsync(NamespacedName key, CancellationToken cancellationToken)
+    {
+        scheduler.Refresh(key);
+        var deleted = await sweep.RunAsync(cancellationToken);
+        if (deleted > 0) LogSwept(deleted, key);
+    }
+
+    /// <summary>
+    /// Stores hold what carries our label. Before a name is used for the first time, one GET finds out whether somebody else's object
+    /// has it: an apply would take that over without a question.
+    /// </summary>
+    private async Task<List<IKubernetesObject<V1ObjectMeta>>> UnseenForeignersAsync(
+        PoolSnapshot snapshot, PoolPlan plan, CancellationToken cancellationToken)
+    {
+        var found = new List<IKubernetesObject<V1ObjectMeta>>();
+        foreach (var wanted in plan.Objects.Where(wanted => observer.Known(wanted) is null))
+        {
+            var live = await LiveAsync(wanted, cancellationToken);
+            if (live is not null && !snapshot.Owns(live.Metadata)) found.Add(live);
+        }
+
+        return found;
+    }
+
+    private async Task<IKubernetesObject<V1ObjectMeta>?> LiveAsync(
+        IKubernetesObject<V1ObjectMeta> wanted, CancellationToken cancellationToken) => wanted switch
+        {
+            V1StatefulSet => await client.GetOrDefaultAsync<V1StatefulSet>(NamespacedName.Of(wanted), cancellationToken),
+            V1Service => await client.GetOrDefaultAsync<V1Service>(NamespacedName.Of(wanted), cancellationToken),
+            V1ConfigMap => await client.GetOrDefaultAsync<V1ConfigMap>(NamespacedName.Of(wanted), cancellationToken),
+            _ => throw new ArgumentException($"A pool makes no {wanted.Kind}.", nameof(wanted)),
+        };
+
+    private Task ApplyAsync(IKubernetesObject<V1ObjectMeta> wanted, CancellationToken cancellationToken) => wanted switch
+    {
+        V1StatefulSet set => ApplyAsync(set, cancellationToken),
+        V1Service service => ApplyAsync(service, cancellationToken),
+        V1ConfigMap config => ApplyAsync(config, cancellationToken),
+        _ => throw new ArgumentException($"A pool makes no {wanted.Kind}.", nameof(wanted)),
+    };
+
+    private async Task ApplyAsync<T>(T wanted, CancellationToken cancellationToken)
+        where T : class, IKubernetesObject<V1ObjectMeta>
+    {
+        var key = NamespacedName.Of(wanted);
+        var known = (T?)observer.Known(wanted);
+        var applied = await applier.ApplyAsync(wanted, known, cancellationToken);
+        if (applied.Metadata.ResourceVersion != known?.Metadata.ResourceVersion) LogApplied(wanted.Kind, key);
+    }
+
+    /// <summary>A pass that was interrupted has left one whose key nobody has seen: it is replaced, since it cannot be read.</summary>
+    private async Task IssueAsync(
+        V1Alpha1BuilderPool pool, CertificateOrder order, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        var secret = await authority.IssueServerAsync(pool, order.Secret, order.DnsName, order.Certificate.Serial, now, cancellationToken);
+        secret.Metadata.OwnerReferences = [OwnerReferences.ControlledBy(pool)];
+        try
+        {
+            await client.CreateAsync(secret, cancellationToken);
+        }
+        catch (KubeApiException exception) when (exception.IsAlreadyExists)
+        {
+            await client.DeleteAsync<V1Secret>(order.Secret, null, PropagationPolicy.Background, cancellationToken);
+            await client.CreateAsync(secret, cancellationToken);
+        }
+
+        LogIssued(order.Secret, order.Certificate.Expires);
+    }
+
+    private async Task RetireAsync(V1StatefulSet set, CancellationToken cancellationToken)
+    {
+        var key = NamespacedName.Of(set);
+        var config = key with { Name = ChildNames.PoolConfig(key.Name) };
+        await client.DeleteAsync<V1Service>(key, null, PropagationPolicy.Background, cancellationToken);
+        await client.DeleteAsync<V1ConfigMap>(config, null, PropagationPolicy.Background, cancellationToken);
+        // Last: as long as it is there, a pass after an interrupted one knows that there is something to retire.
+        await client.DeleteAsync<V1StatefulSet>(key, set.Metadata.Uid, PropagationPolicy.Background, cancellationToken);
+        LogRetired(key);
+    }
+
+    private void LogTransition(V1Alpha1BuilderPool pool, BuilderPoolStatus now)
+    {
+        var before = pool.Status?.Conditions?.FirstOrDefault(condition => condition.Type == Conditions.Ready);
+        var after = now.Conditions?.FirstOrDefault(condition => condition.Type == Conditions.Ready);
+        if (after is null || (before?.Status, before?.Reason) == (after.Status, after.Reason)) return;
+        var key = NamespacedName.Of(pool);
+        LogState(key, after.Status, after.Reason, after.Message);
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Applied {Kind} {Name}")]
+    private partial void LogApplied(string kind, NamespacedName name);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Issued server certificate {Secret}, valid until {Expires:u}")]
+    private partial void LogIssued(NamespacedName secret, DateTimeOffset expires);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Deleted StatefulSet {Name}: its pool no longer has this platform")]
+    private partial void LogRetired(NamespacedName name);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Deleted {Count} certificate authorities after the end of {Pool}")]
+    private partial void LogSwept(int count, NamespacedName pool);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Pool {Pool}: Ready is {Status}, {Reason}: {Explanation}")]
+    private partial void LogState(NamespacedName pool, string status, string reason, string explanation);
+}

@@ -1,0 +1,41 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+namespace Slipway.Pools;
+
+/// <summary>
+/// What a version of BuildKit can do. An unknown version (an image named by digest, a build of one's own) counts as the newest:
+/// buildkitd.toml is not decoded strictly, so a key that a daemon does not know yet does no harm.
+/// </summary>
+internal sealed partial record BuildkitFeatures
+{
+    /// <summary>Null where it is not known.</summary>
+    public Version? Version { get; private init; }
+
+    /// <summary>frontend tables of buildkitd.toml (moby/buildkit#4899). Older daemons take any frontend, whatever the pool says.</summary>
+    public bool RestrictsFrontends => AtLeast(0, 15);
+
+    /// <summary>reservedSpace, maxUsedSpace and minFreeSpace; keepBytes alone before, and a mere floor since.</summary>
+    public bool SeparatesSpaceLimits => AtLeast(0, 17);
+
+    /// <summary>Registry cache as an image manifest without being asked.</summary>
+    public bool CachesAsImageManifest => AtLeast(0, 21);
+
+    /// <summary>Attestation manifests as OCI artifacts with a subject without being asked, which some registries refuse.</summary>
+    public bool AttestsAsArtifact => AtLeast(0, 32);
+
+    /// <param name="version">As buildkitd prints it, v0.32.2, or an image whose tag begins with it.</param>
+    public static BuildkitFeatures Of(string? version)
+    {
+        var match = Shape().Match(version ?? "");
+        return new BuildkitFeatures { Version = match.Success ? new Version(Number(match, 1), Number(match, 2)) : null };
+    }
+
+    private bool AtLeast(int major, int minor) => Version is null || Version >= new Version(major, minor);
+
+    private static int Number(Match match, int group) => int.Parse(match.Groups[group].ValueSpan, CultureInfo.InvariantCulture);
+
+    // The tag is what follows the last colon that no slash follows: a registry's port is none, and neither is a digest.
+    [GeneratedRegex("^(?:.*:)?v?([0-9]{1,4})\\.([0-9]{1,4})(?:\\.[0-9]+)?(?:[-+_.][^/:@]*)?(?:@sha256:[0-9a-f]+)?$")]
+    private static partial Regex Shape();
+}

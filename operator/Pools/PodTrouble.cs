@@ -1,0 +1,120 @@
+using System.Text.RegularExpressions;
+using k8s.Models;
+using Slipway.Api;
+using Slipway.Scheduling;
+
+namespace Slipway.Pools;
+
+/// <summary>
+/// Why a builder's pod does not get ready, in words that do not change from one look to the next: the kubelet's own alternate while it
+/// tries again, and hold counts and times.
+/// </summary>
+internal sealed partial record PodTrouble(int Severity, string Reason, string Message)
+{
+    private const int PullSeverity = 0;
+    private const int CrashSeverity = 1;
+    private const int UnschedulableSeverity = 2;
+
+    /// <summary>One restart can be chance; the state alternates between Running, Terminated and Waiting.</summary>
+    private const int RestartsOfACrash = 2;
+
+    private static readonly string[] PullReasons =
+        ["ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable", "ImageInspectError"];
+
+    private static readonly string[] CreateReasons = ["CreateContainerError", "CreateContainerConfigError"];
+    private static readonly string[] StartReasons = ["CrashLoopBackOff", "RunContainerError", .. CreateReasons];
+
+    /// <summary>Given where it may pass by itself.</summary>
+    public DateTimeOffset? Since { get; private init; }
+
+    public static PodTrouble? Of(V1Pod pod) => ImagePull(pod) ?? Crash(pod) ?? Unschedulable(pod);
+
+    private static PodTrouble? ImagePull(V1Pod pod)
+    {
+        if (Statuses(pod).FirstOrDefault(status => PullReasons.Contains(status.State?.Waiting?.Reason)) is not { } failed) return null;
+        return new PodTrouble(
+            PullSeverity, Reasons.BuilderImagePullFailed,
+            $"Container {failed.Name} of pod {pod.Metadata.Name}: image {ImageOf(pod, failed)} cannot be pulled on node "
+            + $"{pod.Spec?.NodeName}. Check the pool's image and that the node may pull it: {Describe(pod)}.");
+    }
+
+    private static PodTrouble? Crash(V1Pod pod)
+    {
+        var crashed = Statuses(pod).FirstOrDefault(status => StartReasons.Contains(status.State?.Waiting?.Reason)
+            || (status.Ready != true && status.RestartCount >= RestartsOfACrash));
+        if (crashed is null) return null;
+        return new PodTrouble(
+            CrashSeverity, Reasons.BuilderCrashing,
+            $"Container {crashed.Name} of pod {pod.Metadata.Name} does not stay up on node {pod.Spec?.NodeName}. "
+            + Hint(pod, crashed));
+    }
+
+    /// <summary>From what the container left and from what its preflight saw; the text itself is not repeated, it may hold anything.</summary>
+    private static string Hint(V1Pod pod, V1ContainerStatus crashed)
+    {
+        var end = crashed.LastState?.Terminated ?? crashed.State?.Terminated;
+        var text = end?.Message ?? "";
+        var facts = BuilderFacts.From(pod);
+        if (CreateReasons.Contains(crashed.State?.Waiting?.Reason)) return $"It could not be created: {Describe(pod)}.";
+        if (end?.Reason == "OOMKilled") return "It ran out of memory: raise resources.limits.memory of the platform.";
+        if (facts?.MaxUserNamespaces == 0 || (Has(text, "no space left on device") && Has(text, "/proc/self/exe")))
+            return "The node allows no user namespaces: set the sysctl user.max_user_namespaces above 0.";
+        if (Has(text, "newuidmap") || Has(text, "newgidmap"))
+            return "It may not map users: the image's newuidmap and newgidmap need the setuid bit or file capabilities, "
+                + "and no policy may forbid privilege escalation.";
+        if (Has(text, "failed to share mount point"))
+            return "It may not mount: seccomp and AppArmor must be unconfined for the container buildkitd.";
+        if (facts?.ApparmorRestrictsUserNamespaces == true)
+            return "The node restricts user namespaces: set the sysctl kernel.apparmor_restrict_unprivileged_userns to 0.";
+        return $"Its last words: kubectl -n {pod.Metadata.NamespaceProperty} logs {pod.Metadata.Name} -c {crashed.Name} --previous.";
+    }
+
+    private static PodTrouble? Unschedulable(V1Pod pod)
+    {
+        var condition = pod.Status?.Conditions?.FirstOrDefault(condition =>
+            condition is { Type: "PodScheduled", Status: Conditions.False, Reason: "Unschedulable" });
+        if (condition is null) return null;
+        return new PodTrouble(
+            UnschedulableSeverity, Reasons.BuilderUnschedulable,
+            $"No node takes pod {pod.Metadata.Name}: {Causes(condition.Message)}. "
+            + "Check node labels and taints, free CPU and memory, and the storage class.")
+        {
+            Since = condition.LastTransitionTime is { } since
+                ? new DateTimeOffset(DateTime.SpecifyKind(since, DateTimeKind.Utc))
+                : DateTimeOffset.UnixEpoch,
+        };
+    }
+
+    /// <summary>
+    /// The scheduler's "0/5 nodes are available: 3 Insufficient cpu, 2 node(s) had taint {a: b}, that the pod didn't tolerate.
+    /// preemption: ..." without what ticks as nodes come and go: the counts and their order.
+    /// </summary>
+    internal static string Causes(string? message)
+    {
+        if (string.IsNullOrWhiteSpace(message)) return "the scheduler gives no cause";
+        var causes = Available().Replace(message, "");
+        causes = Sentence().Match(causes).Value;
+        return string.Join(", ", Count().Split(causes).Select(cause => cause.Trim(' ', ',', '.'))
+            .Where(cause => cause.Length > 0).Distinct().Order(StringComparer.Ordinal));
+    }
+
+    private static IEnumerable<V1ContainerStatus> Statuses(V1Pod pod) =>
+        (pod.Status?.InitContainerStatuses ?? []).Concat(pod.Status?.ContainerStatuses ?? []);
+
+    private static string ImageOf(V1Pod pod, V1ContainerStatus status) =>
+        (pod.Spec?.InitContainers ?? []).Concat(pod.Spec?.Containers ?? [])
+            .FirstOrDefault(container => container.Name == status.Name)?.Image ?? status.Image;
+
+    private static string Describe(V1Pod pod) => $"kubectl -n {pod.Metadata.NamespaceProperty} describe pod {pod.Metadata.Name}";
+
+    private static bool Has(string text, string part) => text.Contains(part, StringComparison.OrdinalIgnoreCase);
+
+    [GeneratedRegex("^[0-9]+/[0-9]+ nodes are available: ")]
+    private static partial Regex Available();
+
+    [GeneratedRegex("^.*?(?=\\. |$)", RegexOptions.Singleline)]
+    private static partial Regex Sentence();
+
+    [GeneratedRegex("(?:^|, )[0-9]+ ")]
+    private static partial Regex Count();
+}

@@ -1,0 +1,44 @@
+using k8s.Models;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Slipway.Api;
+using Slipway.Kube;
+using Slipway.Kube.Controllers;
+using Slipway.Pki;
+using Slipway.Scheduling;
+
+namespace Slipway.Pools;
+
+internal static class PoolsRegistration
+{
+    private const string BuilderSelector = $"{SlipwayApi.ManagedBySelector},{SlipwayApi.ComponentLabel}={SlipwayApi.BuilderComponent}";
+
+    /// <summary>
+    /// The pools' controller with the informers of pools, StatefulSets, Services and ConfigMaps. The caller adds the informers of pods
+    /// and Jobs, the index of pods by pool (AddScheduling), <see cref="PkiOptions"/> and a <see cref="PoolValidation"/>.
+    /// </summary>
+    public static OperatorBuilder AddPools(this OperatorBuilder builder, PoolOptions options)
+    {
+        builder.Services.AddSingleton(options);
+        builder.Services.TryAddSingleton<PoolAuthority>();
+        builder.Services.TryAddSingleton<IClientCertificates>(provider => provider.GetRequiredService<PoolAuthority>());
+        builder.Services.TryAddSingleton<PoolObserver>();
+        builder.Services.TryAddSingleton<AuthoritySweep>();
+        return builder
+            .AddInformer<V1Alpha1BuilderPool>()
+            .AddInformer<V1StatefulSet>(BuilderSelector)
+            .AddInformer<V1Service>(BuilderSelector)
+            .AddInformer<V1ConfigMap>(BuilderSelector)
+            .AddIndex<V1StatefulSet>(PoolReader.PoolIndex, set => PoolLabels.PoolOf(set).Select(pool => pool.ToString()))
+            .AddController<BuilderPoolController, V1Alpha1BuilderPool>(pools => pools
+                .Owns<V1StatefulSet>()
+                .Owns<V1Service>()
+                .Owns<V1ConfigMap>()
+                // By label, so that a foreign StatefulSet that blocks a pool and goes away wakes it.
+                .Watches<V1StatefulSet>(_ => (old, now) => PoolLabels.PoolOf(old).Concat(PoolLabels.PoolOf(now)))
+                // Pods belong to the StatefulSet, not to the pool.
+                .Watches<V1Pod>(_ => (old, now) => PoolLabels.PoolOf(old).Concat(PoolLabels.PoolOf(now)))
+                // Builds that start and end change the counters.
+                .Watches<V1Job>(_ => (old, now) => PoolLabels.PoolOf(old).Concat(PoolLabels.PoolOf(now))));
+    }
+}

@@ -1,0 +1,199 @@
+using k8s.Models;
+using Slipway.Api;
+using Slipway.Pools;
+
+namespace Slipway.Tests.Unit.Pools;
+
+public class PoolProgressTests
+{
+    [Fact]
+    public void Status_WhenAllBuildersAreReady_IsReadyAndNothingElse()
+    {
+        var (snapshot, _) = World(2, (set, ordinal) => PoolWorld.Pod(set, ordinal));
+
+        var status = PoolProgress.Status(snapshot);
+
+        status.Conditions!.Select(condition => $"{condition.Type}={condition.Status}").ShouldBe(["Ready=True"]);
+        status.Platforms.ShouldHaveSingleItem().Ready.ShouldBe(2);
+    }
+
+    [Fact]
+    public void Status_WhenReplicasAreZero_IsReady()
+    {
+        var pool = PoolWorld.Pool(PoolWorld.Platform(replicas: 0));
+
+        PoolProgress.Status(PoolWorld.Snapshot(pool)).Of("Ready")!.Status.ShouldBe("True");
+    }
+
+    [Fact]
+    public void Status_WhenBuildersDiffer_SaysSoOfEachInOrder()
+    {
+        var (snapshot, set) = World(11, (set, ordinal) => PoolWorld.Pod(set, ordinal, ready: ordinal != 2));
+        var going = snapshot.Pods[3];
+        going.Metadata.DeletionTimestamp = PoolWorld.Now.UtcDateTime;
+        snapshot = snapshot with { Pods = [.. snapshot.Pods.Reverse()], Queues = PoolWorld.Busy("linux/amd64", $"{set.Metadata.Name}-1", 2, queued: 5) };
+
+        var platform = PoolProgress.Status(snapshot).Platforms.ShouldHaveSingleItem();
+
+        platform.Builders!.Take(4).Select(builder => builder.State).ShouldBe(["Ready", "Busy", "NotReady", "Draining"]);
+        platform.Builders![^1].Name.ShouldBe("farm-linux-amd64-10", "ordinals are numbers, not text");
+        (platform.Desired, platform.Ready, platform.Building, platform.Queued).ShouldBe((11, 9, 2, 5));
+        PoolProgress.Status(snapshot).Summary.ShouldBe(new PoolSummary { Builders = "9/11", Building = 2, Queued = 5 });
+        platform.Builders[1].Builds.ShouldBe(2);
+        platform.Builders[0].Version.ShouldBe("v0.32.2");
+    }
+
+    [Fact]
+    public void Status_WhenPodMerelyHasOurLabels_IsNoBuilder()
+    {
+        var (snapshot, _) = World(1, (set, ordinal) => PoolWorld.Pod(set, ordinal));
+        snapshot.Pods[0].Metadata.OwnerReferences = null;
+
+        PoolProgress.Status(snapshot).Platforms!.Single().Builders.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void Status_WhenNothingStartedYet_SaysWhoIsWaitedForAndWhatMayRefusePods()
+    {
+        var (snapshot, _) = World(0, (_, _) => throw new InvalidOperationException(), replicas: 1);
+
+        var status = PoolProgress.Status(snapshot);
+
+        status.Of("Reconciling")!.Reason.ShouldBe("BuildersStarting");
+        status.Of("Ready")!.Message.ShouldContain("kubectl -n builders describe statefulset farm-linux-amd64");
+    }
+
+    [Theory]
+    [InlineData("ErrImagePull")]
+    [InlineData("ImagePullBackOff")]
+    public void Status_WhenImageCannotBePulled_StallsWithOneMessageForBothOfKubeletsStates(string waiting)
+    {
+        var (snapshot, _) = World(1, (set, ordinal) => WithStatus(set, ordinal, PoolWorld.Status(waiting)));
+
+        var stalled = PoolProgress.Status(snapshot).Of("Stalled").ShouldNotBeNull();
+
+        stalled.Reason.ShouldBe("BuilderImagePullFailed");
+        stalled.Message.ShouldBe(
+            "Container buildkitd of pod farm-linux-amd64-0: image moby/buildkit:v0.32.2-rootless cannot be pulled on node node-1. "
+            + "Check the pool's image and that the node may pull it: kubectl -n builders describe pod farm-linux-amd64-0.");
+    }
+
+    [Fact]
+    public void Status_WhenPreflightImageCannotBePulled_NamesThatContainer()
+    {
+        var (snapshot, _) = World(1, (set, ordinal) =>
+        {
+            var pod = PoolWorld.Pod(set, ordinal, ready: false);
+            pod.Status.InitContainerStatuses[0].State = new V1ContainerState { Waiting = new V1ContainerStateWaiting { Reason = "ErrImagePull" } };
+            return pod;
+        });
+
+        PoolProgress.Status(snapshot).Of("Stalled")!.Message.ShouldStartWith("Container preflight of pod farm-linux-amd64-0");
+    }
+
+    [Theory]
+    [InlineData("[rootlesskit:parent] error: failed to setup UID/GID map: newuidmap 12 [0 1000 1] failed: newuidmap: write to uid_map failed: Operation not permitted", "newuidmap and newgidmap")]
+    [InlineData("[rootlesskit:parent] error: failed to start the child: fork/exec /proc/self/exe: no space left on device", "user.max_user_namespaces")]
+    [InlineData("[rootlesskit:child ] error: failed to share mount point: /: permission denied", "seccomp and AppArmor")]
+    [InlineData("something nobody knows", "logs farm-linux-amd64-0 -c buildkitd --previous")]
+    public void Status_WhenBuildkitdFallsOver_SaysWhatToCheckAndRepeatsNoLog(string lastWords, string hint)
+    {
+        var (snapshot, _) = World(1, (set, ordinal) => WithStatus(set, ordinal, PoolWorld.Status("CrashLoopBackOff", 3, lastWords: lastWords)));
+
+        var stalled = PoolProgress.Status(snapshot).Of("Stalled").ShouldNotBeNull();
+
+        stalled.Reason.ShouldBe("BuilderCrashing");
+        stalled.Message.ShouldContain(hint);
+        stalled.Message.ShouldNotContain(lastWords);
+    }
+
+    [Fact]
+    public void Status_WhenBuildkitdIsKilledForMemory_SaysWhichLimitToRaise()
+    {
+        var (snapshot, _) = World(1, (set, ordinal) => WithStatus(set, ordinal, PoolWorld.Status("CrashLoopBackOff", 3, lastReason: "OOMKilled")));
+
+        PoolProgress.Status(snapshot).Of("Stalled")!.Message.ShouldContain("resources.limits.memory");
+    }
+
+    [Theory]
+    [InlineData("CrashLoopBackOff", 5)]
+    [InlineData(null, 6)]
+    public void Status_WhenCrashesAlternateBetweenStates_SaysTheSame(string? waiting, int restarts)
+    {
+        var (snapshot, _) = World(1, (set, ordinal) => WithStatus(set, ordinal, PoolWorld.Status(waiting, restarts, lastWords: "x")));
+
+        PoolProgress.Status(snapshot).Of("Stalled")!.Message.ShouldBe(
+            "Container buildkitd of pod farm-linux-amd64-0 does not stay up on node node-1. "
+            + "Its last words: kubectl -n builders logs farm-linux-amd64-0 -c buildkitd --previous.");
+    }
+
+    [Fact]
+    public void Status_WhenNodeAllowsNoUserNamespaces_SaysSoFromThePreflightsFacts()
+    {
+        var (snapshot, _) = World(1, (set, ordinal) =>
+        {
+            var pod = WithStatus(set, ordinal, PoolWorld.Status("CrashLoopBackOff", 3, lastWords: "x"));
+            pod.Status.InitContainerStatuses[0].State.Terminated.Message = """{"version":"v0.13.0","maxUserNamespaces":0}""";
+            return pod;
+        });
+
+        PoolProgress.Status(snapshot).Of("Stalled")!.Message.ShouldContain("user.max_user_namespaces");
+    }
+
+    [Theory]
+    [InlineData(9, false)]
+    [InlineData(10, true)]
+    public void Status_WhenNoNodeTakesAPod_StallsOnlyAfterAWhile(int minutes, bool stalled)
+    {
+        var (snapshot, _) = World(1, (set, ordinal) => Unschedulable(set, ordinal, "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) didn't match node selector.", PoolWorld.Now.AddMinutes(-minutes)));
+
+        var status = PoolProgress.Status(snapshot);
+
+        status.Of(stalled ? "Stalled" : "Reconciling")!.Reason.ShouldBe("BuilderUnschedulable");
+        status.Of(stalled ? "Reconciling" : "Stalled").ShouldBeNull();
+        PoolProgress.PatienceEnds(snapshot).ShouldBe(stalled ? null : PoolWorld.Now.AddMinutes(10 - minutes));
+    }
+
+    [Theory]
+    [InlineData("0/2 nodes are available: 1 Insufficient cpu, 1 node(s) didn't match node selector.", "Insufficient cpu, node(s) didn't match node selector")]
+    [InlineData("0/9 nodes are available: 7 node(s) didn't match node selector, 2 Insufficient cpu.", "Insufficient cpu, node(s) didn't match node selector")]
+    [InlineData("0/3 nodes are available: 3 node(s) had taint {a: b}, that the pod didn't tolerate. preemption: 0/3 nodes are available: 3 No preemption victims found for incoming pod.", "node(s) had taint {a: b}, that the pod didn't tolerate")]
+    [InlineData("pod has unbound immediate PersistentVolumeClaims", "pod has unbound immediate PersistentVolumeClaims")]
+    [InlineData(null, "the scheduler gives no cause")]
+    public void Causes_WhenCountsTick_AreTheSame(string? message, string causes) => PodTrouble.Causes(message).ShouldBe(causes);
+
+    [Fact]
+    public void Status_WhenSeenAgain_MovesNoTransitionTime()
+    {
+        var (snapshot, _) = World(1, (set, ordinal) => PoolWorld.Pod(set, ordinal));
+        var first = PoolProgress.Status(snapshot);
+
+        var again = PoolProgress.Status(snapshot with { Pool = snapshot.Pool with { Status = first }, Now = PoolWorld.Now.AddHours(1) });
+
+        again.Of("Ready")!.LastTransitionTime.ShouldBe(first.Of("Ready")!.LastTransitionTime);
+    }
+
+    private static (PoolSnapshot Snapshot, V1StatefulSet Set) World(int pods, Func<V1StatefulSet, int, V1Pod> pod, int? replicas = null)
+    {
+        var pool = PoolWorld.Pool(PoolWorld.Platform(replicas: replicas ?? pods));
+        var set = PoolWorld.Live(pool, pool.Spec.Platforms[0]);
+        return (PoolWorld.Snapshot(pool) with { StatefulSets = [set], Pods = [.. Enumerable.Range(0, pods).Select(ordinal => pod(set, ordinal))] }, set);
+    }
+
+    private static V1Pod WithStatus(V1StatefulSet set, int ordinal, V1ContainerStatus status)
+    {
+        var pod = PoolWorld.Pod(set, ordinal, ready: false);
+        pod.Status.ContainerStatuses = [status];
+        return pod;
+    }
+
+    private static V1Pod Unschedulable(V1StatefulSet set, int ordinal, string message, DateTimeOffset since)
+    {
+        var pod = PoolWorld.Pod(set, ordinal, ready: false);
+        pod.Status = new V1PodStatus
+        {
+            Conditions = [new V1PodCondition { Type = "PodScheduled", Status = "False", Reason = "Unschedulable", Message = message, LastTransitionTime = since.UtcDateTime }],
+        };
+        return pod;
+    }
+}
