@@ -1,0 +1,13 @@
+using Slipway.Api;
+
+namespace Slipway.Builds;
+
+/// <summary>What an absent field means: the schema's defaults, for objects that an old server stored without them.</summary>
+internal static class BuildDefaults
+{
+    public const string Dockerfile = "Dockerfile";
+    public const string Provenance = "Max";
+    public static readonly TimeSpan Timeout = TimeSpan.FromHours(1);
+
+    public static TimeSpan TimeoutOf(ImageBuildSpec spec) => GoDuration.TryParse(spec.Timeout, out var timeout) ? timeout : Timeout;
+}

@@ -1,0 +1,338 @@
+using System.Globalization;
+using k8s.Models;
+using Slipway.Api;
+using Slipway.Cache;
+using Slipway.Kube.Writing;
+using Slipway.Runner;
+using Slipway.Scheduling;
+
+namespace Slipway.Builds;
+
+/// <summary>The objects that a build owns. All are created once and never changed.</summary>
+internal static class BuildObjects
+{
+    public const string ContainerName = "runner";
+
+    private const string TlsDirectory = "/run/slipway/tls";
+    private const string PushDirectory = "/run/slipway/push";
+    private const string CacheDirectory = "/run/slipway/cache";
+    private const string SourceDirectory = "/run/slipway/source";
+    private const int RunnerUser = 65532;
+
+    /// <summary>The pod outlives the runner's own timer, so that a result is always written.</summary>
+    private static readonly TimeSpan DeadlineSlack = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan PrepareTimeout = TimeSpan.FromMinutes(2);
+    public static readonly TimeSpan PublishTimeout = TimeSpan.FromMinutes(5);
+
+    public static V1Job PrepareJob(BuildState state)
+    {
+        var description = new PrepareDescription { Git = Git(state.Spec.Source.Git!), TimeoutSeconds = Seconds(PrepareTimeout) };
+        return Job(state, new JobShape
+        {
+            Name = ChildNames.PrepareJob(state.Build.Metadata.Name, state.Build.Metadata.Uid, state.BuildKey),
+            Role = JobRoles.Prepare,
+            Description = RunnerJson.Serialize(description),
+            Timeout = PrepareTimeout,
+        });
+    }
+
+    public static V1Job PlatformJob(BuildState state, Platform platform, Builder builder)
+    {
+        var description = PlatformDescription(state, platform, builder);
+        return Job(state, new JobShape
+        {
+            Name = ChildNames.PlatformJob(state.Build.Metadata.Name, state.Build.Metadata.Uid, state.BuildKey, platform, attempt: 1),
+            Role = JobRoles.Build,
+            Description = RunnerJson.Serialize(description),
+            Timeout = TimeSpan.FromSeconds(description.TimeoutSeconds),
+            Labels = new()
+            {
+                [SlipwayApi.PlatformLabel] = platform.Dashed,
+                [SlipwayApi.BuilderLabel] = builder.Name,
+                [SlipwayApi.PoolLabel] = state.Snapshot.PoolKey.Name,
+                [SlipwayApi.PoolNamespaceLabel] = state.Snapshot.PoolKey.Namespace,
+            },
+            Annotations = new() { [SlipwayApi.PlatformAnnotation] = platform.ToString(), [SlipwayApi.BuilderUidAnnotation] = builder.Uid },
+            Volumes = [Secret("tls", ClientCertificateName(state), TlsDirectory), .. PushCredentials(state), .. CacheCredentials(state), .. Source(state)],
+        });
+    }
+
+    public static V1Job PublishJob(BuildState state)
+    {
+        var description = new PublishDescription
+        {
+            Platforms = [.. state.Platforms.Select(platform => new PlatformIndex(platform.Platform.ToString(), platform.Result!.IndexDigest!))],
+            Output = Output(state.Spec.Output),
+            Attestations = Attestations(state.Spec.Attestations),
+            TimeoutSeconds = Seconds(PublishTimeout),
+        };
+        return Job(state, new JobShape
+        {
+            Name = ChildNames.PublishJob(state.Build.Metadata.Name, state.Build.Metadata.Uid, state.BuildKey, attempt: 1),
+            Role = JobRoles.Publish,
+            Description = RunnerJson.Serialize(description),
+            Timeout = PublishTimeout,
+            Volumes = [.. PushCredentials(state)],
+        });
+    }
+
+    /// <summary>Keys of a ConfigMap cannot hold a slash, so files are numbered and the volume gives them their paths back.</summary>
+    public static V1ConfigMap? InlineSource(BuildState state)
+    {
+        if (state.Spec.Source.Inline is not { } inline) return null;
+        var metadata = Metadata(state, InlineSourceName(state));
+        return new V1ConfigMap
+        {
+            ApiVersion = "v1",
+            Kind = "ConfigMap",
+            Metadata = metadata,
+            Immutable = true,
+            Data = Numbered(inline).ToDictionary(file => file.Key, file => file.Content),
+        };
+    }
+
+    public static string ClientCertificateName(BuildState state) =>
+        ChildNames.ClientCertificate(state.Build.Metadata.Name, state.Build.Metadata.Uid, state.BuildKey);
+
+    public static string InlineSourceName(BuildState state) =>
+        ChildNames.InlineSource(state.Build.Metadata.Name, state.Build.Metadata.Uid, state.BuildKey);
+
+    private static BuildDescription PlatformDescription(BuildState state, Platform platform, Builder builder)
+    {
+        var spec = state.Spec;
+        var scope = CacheNames.Scope(spec);
+        var buildNamespace = state.Build.Metadata.NamespaceProperty;
+        return new BuildDescription
+        {
+            Platform = platform.ToString(),
+            Builder = new BuilderEndpoint
+            {
+                Name = builder.Name,
+                Address = $"tcp://{Host(builder.Ip!)}:1234",
+                ServerName = builder.ServerName,
+                TlsDirectory = TlsDirectory,
+            },
+            Git = spec.Source.Git is { } git ? Git(git) : null,
+            ContextDirectory = spec.Source.Inline is null ? null : SourceDirectory,
+            Commit = state.Commit,
+            Dockerfile = string.IsNullOrEmpty(spec.Dockerfile) ? BuildDefaults.Dockerfile : spec.Dockerfile,
+            Target = spec.Target,
+            BuildArgs = [.. (spec.BuildArgs ?? []).Select(argument => new BuildArgument(argument.Name, argument.Value))],
+            Output = Output(spec.Output),
+            Cache = state.Snapshot.Pool?.Spec.Cache?.Registry is not { } cache ? null : new RegistryCacheDescription
+            {
+                Reference = CacheNames.Reference(cache.Repository, buildNamespace, scope, platform),
+                CredentialsDirectory = cache.CredentialsSecretRef is null ? null : CacheDirectory,
+            },
+            CacheMountNamespace = CacheNames.MountNamespace(buildNamespace, scope),
+            Attestations = Attestations(spec.Attestations),
+            TimeoutSeconds = Seconds(state.TimeLeft),
+            Publish = state.Single,
+        };
+    }
+
+    /// <summary>An IPv6 address stands in brackets.</summary>
+    private static string Host(string ip) => ip.Contains(':', StringComparison.Ordinal) ? $"[{ip}]" : ip;
+
+    private static GitSource Git(GitBuildSource git) => new(git.Url, git.Revision, string.IsNullOrEmpty(git.SubPath) ? null : git.SubPath);
+
+    private static OutputDescription Output(BuildOutput output) => new()
+    {
+        Image = output.Image,
+        Tags = output.Tags,
+        CredentialsDirectory = output.CredentialsSecretRef is null ? null : PushDirectory,
+        CredentialsSecret = output.CredentialsSecretRef?.Name,
+        PlainHttp = output.PlainHttp ?? false,
+        Ca = string.IsNullOrEmpty(output.Ca) ? null : output.Ca,
+    };
+
+    private static AttestationDescription Attestations(BuildAttestations? attestations) => new()
+    {
+        Provenance = (attestations?.Provenance ?? BuildDefaults.Provenance).ToLowerInvariant(),
+        Sbom = attestations?.Sbom ?? true,
+        SbomGenerator = string.IsNullOrEmpty(attestations?.SbomGenerator) ? null : attestations.SbomGenerator,
+    };
+
+    private static V1Job Job(BuildState state, JobShape shape)
+    {
+        var metadata = Metadata(state, shape.Name);
+        metadata.Labels = metadata.Labels.Concat(shape.Labels).Append(new(SlipwayApi.RoleLabel, shape.Role)).ToDictionary(pair => pair.Key, pair => pair.Value);
+        metadata.Annotations = shape.Annotations.Count == 0 ? null : shape.Annotations;
+        return new V1Job
+        {
+            ApiVersion = "batch/v1",
+            Kind = "Job",
+            Metadata = metadata,
+            Spec = new V1JobSpec
+            {
+                BackoffLimit = 0,
+                PodReplacementPolicy = state.Options.ServerKnowsPodReplacementPolicy ? "Failed" : null,
+                Template = new V1PodTemplateSpec
+                {
+                    Metadata = new V1ObjectMeta { Labels = new Dictionary<string, string>(metadata.Labels) },
+                    Spec = Pod(state, shape),
+                },
+            },
+        };
+    }
+
+    private static V1PodSpec Pod(BuildState state, JobShape shape)
+    {
+        var job = state.Spec.Job;
+        return new V1PodSpec
+        {
+            RestartPolicy = "Never",
+            ActiveDeadlineSeconds = Seconds(shape.Timeout + DeadlineSlack),
+            TerminationGracePeriodSeconds = 60,
+            AutomountServiceAccountToken = false,
+            EnableServiceLinks = false,
+            ServiceAccountName = string.IsNullOrEmpty(job?.ServiceAccountName) ? null : job.ServiceAccountName,
+            NodeSelector = NodeSelector(state.Options, job),
+            Tolerations = job?.Tolerations is { Count: > 0 } tolerations ? [.. tolerations] : null,
+            Affinity = Affinity(state.Options),
+            SecurityContext = new V1PodSecurityContext
+            {
+                RunAsNonRoot = true,
+                RunAsUser = RunnerUser,
+                RunAsGroup = RunnerUser,
+                FsGroup = RunnerUser,
+                SeccompProfile = new V1SeccompProfile { Type = "RuntimeDefault" },
+            },
+            Containers = [Container(state, shape)],
+            Volumes = [.. shape.Volumes.Select(volume => volume.Volume), new V1Volume { Name = "tmp", EmptyDir = new V1EmptyDirVolumeSource() }],
+        };
+    }
+
+    private static V1Container Container(BuildState state, JobShape shape) => new()
+    {
+        Name = ContainerName,
+        Image = state.Options.RunnerImage,
+        Args = [shape.Role, "--description", Literal(shape.Description)],
+        TerminationMessagePolicy = "File",
+        Resources = state.Spec.Job?.Resources ?? new V1ResourceRequirements
+        {
+            Requests = new Dictionary<string, ResourceQuantity> { ["cpu"] = new("50m"), ["memory"] = new("64Mi") },
+            Limits = new Dictionary<string, ResourceQuantity> { ["memory"] = new("512Mi") },
+        },
+        SecurityContext = new V1SecurityContext
+        {
+            AllowPrivilegeEscalation = false,
+            ReadOnlyRootFilesystem = true,
+            Capabilities = new V1Capabilities { Drop = ["ALL"] },
+        },
+        VolumeMounts = [.. shape.Volumes.Select(volume => volume.Mount), new V1VolumeMount { Name = "tmp", MountPath = "/tmp" }],
+    };
+
+    /// <summary>The kubelet expands $(NAME) and $$ in arguments, and a build argument may hold either.</summary>
+    private static string Literal(string argument) => argument.Replace("$", "$$", StringComparison.Ordinal);
+
+    private static Dictionary<string, string>? NodeSelector(BuildOptions options, JobTemplate? job)
+    {
+        var selector = new Dictionary<string, string>(options.JobNodeSelector);
+        foreach (var (name, value) in job?.NodeSelector ?? new Dictionary<string, string>()) selector[name] = value;
+        return selector.Count == 0 ? null : selector;
+    }
+
+    private static V1Affinity Affinity(BuildOptions options) => new()
+    {
+        NodeAffinity = new V1NodeAffinity
+        {
+            RequiredDuringSchedulingIgnoredDuringExecution = new V1NodeSelector
+            {
+                NodeSelectorTerms =
+                [
+                    new V1NodeSelectorTerm
+                    {
+                        MatchExpressions =
+                        [
+                            new V1NodeSelectorRequirement { Key = "kubernetes.io/os", OperatorProperty = "In", Values = ["linux"] },
+                            new V1NodeSelectorRequirement { Key = "kubernetes.io/arch", OperatorProperty = "In", Values = [.. options.RunnerArchitectures] },
+                        ],
+                    },
+                ],
+            },
+        },
+    };
+
+    private static V1ObjectMeta Metadata(BuildState state, string name) => new()
+    {
+        Name = name,
+        NamespaceProperty = state.Build.Metadata.NamespaceProperty,
+        Labels = Labels(state.Build, state.BuildKey),
+        OwnerReferences = [OwnerReferences.ControlledBy(state.Build)],
+    };
+
+    public static Dictionary<string, string> Labels(V1Alpha1ImageBuild build, string buildKey) => new()
+    {
+        [SlipwayApi.ManagedByLabel] = SlipwayApi.ManagedBy,
+        [SlipwayApi.ComponentLabel] = SlipwayApi.BuildComponent,
+        [SlipwayApi.BuildLabel] = ChildNames.LabelValue(build.Metadata.Name),
+        [SlipwayApi.BuildKeyLabel] = buildKey,
+    };
+
+    private static IEnumerable<JobVolume> PushCredentials(BuildState state) =>
+        state.Spec.Output.CredentialsSecretRef is { } secret ? [DockerConfig("push", secret.Name, PushDirectory)] : [];
+
+    private static IEnumerable<JobVolume> CacheCredentials(BuildState state) =>
+        state.Snapshot.Pool?.Spec.Cache?.Registry?.CredentialsSecretRef is { } secret ? [DockerConfig("cache", secret.Name, CacheDirectory)] : [];
+
+    private static IEnumerable<JobVolume> Source(BuildState state) =>
+        state.Spec.Source.Inline is not { } inline ? [] :
+        [
+            new JobVolume(
+                new V1Volume
+                {
+                    Name = "source",
+                    ConfigMap = new V1ConfigMapVolumeSource
+                    {
+                        Name = InlineSourceName(state),
+                        Items = [.. Numbered(inline).Select(file => new V1KeyToPath { Key = file.Key, Path = file.Path })],
+                    },
+                },
+                new V1VolumeMount { Name = "source", MountPath = SourceDirectory, ReadOnlyProperty = true }),
+        ];
+
+    private static JobVolume Secret(string volume, string secret, string directory) => new(
+        new V1Volume { Name = volume, Secret = new V1SecretVolumeSource { SecretName = secret, DefaultMode = 0x120 /* 0440 */ } },
+        new V1VolumeMount { Name = volume, MountPath = directory, ReadOnlyProperty = true });
+
+    /// <summary>Optional: a missing Secret is a clear report by the runner instead of a pod that never starts.</summary>
+    private static JobVolume DockerConfig(string volume, string secret, string directory) => new(
+        new V1Volume
+        {
+            Name = volume,
+            Secret = new V1SecretVolumeSource
+            {
+                SecretName = secret,
+                Optional = true,
+                DefaultMode = 0x120, /* 0440 */
+                Items = [new V1KeyToPath { Key = ".dockerconfigjson", Path = "config.json" }],
+            },
+        },
+        new V1VolumeMount { Name = volume, MountPath = directory, ReadOnlyProperty = true });
+
+    private static IEnumerable<(string Key, string Path, string Content)> Numbered(InlineBuildSource inline) =>
+        inline.Files.OrderBy(file => file.Key, StringComparer.Ordinal)
+            .Select((file, index) => (string.Create(CultureInfo.InvariantCulture, $"file-{index}"), file.Key, file.Value));
+
+    private static int Seconds(TimeSpan time) => (int)Math.Ceiling(time.TotalSeconds);
+
+    private sealed record JobVolume(V1Volume Volume, V1VolumeMount Mount);
+
+    private sealed record JobShape
+    {
+        public required string Name { get; init; }
+
+        public required string Role { get; init; }
+
+        public required string Description { get; init; }
+
+        public required TimeSpan Timeout { get; init; }
+
+        public Dictionary<string, string> Labels { get; init; } = [];
+
+        public Dictionary<string, string> Annotations { get; init; } = [];
+
+        public IReadOnlyList<JobVolume> Volumes { get; init; } = [];
+    }
+}

@@ -1,0 +1,29 @@
+namespace Slipway.Builds;
+
+/// <summary>What the installer decides about builds.</summary>
+internal sealed record BuildOptions
+{
+    /// <summary>The image that holds this program, buildctl and git.</summary>
+    public required string RunnerImage { get; init; }
+
+    /// <summary>kubernetes.io/arch values that the runner image exists for.</summary>
+    public IReadOnlyList<string> RunnerArchitectures { get; init; } = ["amd64", "arm64"];
+
+    /// <summary>Node labels for Jobs, beside those that a build asks for.</summary>
+    public IReadOnlyDictionary<string, string> JobNodeSelector { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>How long a Job's pod may find no node before the build is given up; autoscalers need a few minutes.</summary>
+    public TimeSpan UnschedulableAfter { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>How long a Job's image may fail to be pulled, or a Job may have no pod, before the build is given up.</summary>
+    public TimeSpan NotStartedAfter { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>How long Jobs of successful builds stay for their logs.</summary>
+    public TimeSpan KeepSucceeded { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>How long Jobs of failed builds stay for their logs.</summary>
+    public TimeSpan KeepFailed { get; init; } = TimeSpan.FromDays(1);
+
+    /// <summary>podReplacementPolicy is known to the API server (1.29 and later).</summary>
+    public bool ServerKnowsPodReplacementPolicy { get; init; }
+}

@@ -1,0 +1,161 @@
+using System.Globalization;
+using Slipway.Api;
+using Slipway.Runner;
+using Slipway.Scheduling;
+
+namespace Slipway.Builds;
+
+/// <summary>The status of a build, for each way that a pass can end.</summary>
+internal static class BuildProgress
+{
+    /// <summary>Edits that decide nothing (labels, timeout, job) move only the generation that status speaks of.</summary>
+    public static ImageBuildStatus Unchanged(BuildState state) => state.Before with
+    {
+        ObservedGeneration = state.Build.Metadata.Generation,
+        Conditions = Conditions.Merge(state.Before.Conditions,
+            (state.Before.Conditions ?? []).Select(condition => new Condition(condition.Type, condition.Status, condition.Reason, condition.Message)),
+            state.Build.Metadata.Generation, state.Now),
+    };
+
+    public static ImageBuildStatus Waiting(BuildState state, string phase, string reason, string message) =>
+        Base(state) with { Phase = phase, Conditions = InProgress(state, reason, message) };
+
+    public static ImageBuildStatus Running(BuildState state)
+    {
+        var queued = state.Platforms.Where(platform => platform is { Done: false, Job: null, Slot.Builder: null } && platform.Before?.Phase != PlatformPhases.Building).ToList();
+        var all = queued.Count == state.Platforms.Count;
+        var starting = state.Platforms.Any(platform => platform is { Done: false } && !queued.Contains(platform));
+        var reason = all ? WaitReasonOf(queued) : Reasons.Building;
+        return Base(state) with
+        {
+            Phase = all ? Phases.Queued : Phases.Building,
+            Conditions = InProgress(state, reason, Message(state, queued, all)),
+            StartedAt = state.StartedAt ?? (starting ? Conditions.WholeSecond(state.Now) : null),
+            Queue = queued.Count == 0 ? null : new QueueStatus { Since = state.Before.Queue?.Since ?? Conditions.WholeSecond(state.Now), Reason = WaitReasonOf(queued) },
+        };
+    }
+
+    public static ImageBuildStatus Succeeded(BuildState state)
+    {
+        var digest = state.Single ? state.Platforms[0].Result!.IndexDigest : state.PublishResult!.IndexDigest;
+        var status = Completed(state, Phases.Succeeded);
+        return status with
+        {
+            IndexDigest = digest,
+            Image = $"{state.Spec.Output.Image}@{digest}",
+            Tags = state.Spec.Output.Tags,
+            Summary = (status.Summary ?? new BuildSummary()) with { Digest = ShortDigest(digest) },
+            Conditions = Merge(state,
+                new(Conditions.Ready, Conditions.True, Reasons.Succeeded, "The image is built, checked and tagged."),
+                new(Conditions.Succeeded, Conditions.True, Reasons.Succeeded, "The image is built, checked and tagged."),
+                new(Conditions.Complete, Conditions.True, Reasons.Succeeded, "The build has ended."),
+                CacheHealth(state)),
+        };
+    }
+
+    /// <summary>A failure that ends this buildKey.</summary>
+    public static ImageBuildStatus Failed(BuildState state, RunFailure failure, BuildJob? job)
+    {
+        var log = job is null ? null : Failures.LogCommand(job);
+        var status = Completed(state, Phases.Failed);
+        return status with
+        {
+            Platforms = status.Platforms?.Select(Ended).ToList(),
+            Failure = Failures.Write(failure, log),
+            Conditions = FailedConditions(state, failure, log),
+        };
+    }
+
+    private static PlatformBuildStatus Ended(PlatformBuildStatus platform) =>
+        platform.Phase is PlatformPhases.Succeeded or PlatformPhases.Failed ? platform : platform with { Phase = PlatformPhases.Cancelled };
+
+    /// <summary>Something outside has to change, the build's spec or its pool; then the build goes on by itself.</summary>
+    public static ImageBuildStatus Stalled(BuildState state, RunFailure failure) => Base(state) with
+    {
+        Phase = Phases.Failed,
+        Failure = Failures.Write(failure, log: null),
+        Conditions = FailedConditions(state, failure, log: null),
+    };
+
+    private static IReadOnlyList<k8s.Models.V1Condition> FailedConditions(BuildState state, RunFailure failure, string? log)
+    {
+        var where = failure.Step is { Length: > 0 } step ? $" Step: {step}." : "";
+        var how = log is null ? "" : $" Log: {log}";
+        var message = $"{failure.Class}: {failure.Message}{where}{how}";
+        return Merge(state,
+            new(Conditions.Ready, Conditions.False, failure.Reason, message),
+            new(Conditions.Stalled, Conditions.True, failure.Reason, message),
+            new(Conditions.Succeeded, Conditions.False, failure.Reason, message),
+            new(Conditions.Complete, Conditions.True, failure.Reason, "The build has ended."),
+            CacheHealth(state));
+    }
+
+    private static ImageBuildStatus Completed(BuildState state, string phase)
+    {
+        var completed = Conditions.WholeSecond(state.Now);
+        return Base(state) with
+        {
+            Phase = phase,
+            StartedAt = state.StartedAt,
+            CompletedAt = completed,
+            Duration = state.StartedAt is { } started ? GoDuration.Format(completed - started) : null,
+        };
+    }
+
+    private static ImageBuildStatus Base(BuildState state)
+    {
+        var platforms = state.Platforms.Select(platform => PlatformProgress.Status(platform, state)).ToList();
+        return new ImageBuildStatus
+        {
+            ObservedGeneration = state.Build.Metadata.Generation,
+            BuildKey = state.BuildKey,
+            Commit = state.Commit,
+            StartedAt = state.StartedAt,
+            Platforms = platforms.Count == 0 ? null : platforms,
+            Summary = platforms.Count == 0 ? null : new BuildSummary { Platforms = string.Join(",", platforms.Select(platform => platform.Platform)), Cache = CacheSummary(platforms) },
+        };
+    }
+
+    private static IReadOnlyList<k8s.Models.V1Condition> InProgress(BuildState state, string reason, string message) => Merge(state,
+        new(Conditions.Ready, Conditions.Unknown, reason, message),
+        new(Conditions.Reconciling, Conditions.True, reason, message),
+        new(Conditions.Succeeded, Conditions.Unknown, reason, message),
+        new(Conditions.Complete, Conditions.False, reason, "The build has not ended."),
+        CacheHealth(state));
+
+    private static IReadOnlyList<k8s.Models.V1Condition> Merge(BuildState state, params Condition?[] wanted) =>
+        Conditions.Merge(state.Build.Status?.Conditions, wanted.OfType<Condition>(), state.Build.Metadata.Generation, state.Now);
+
+    /// <summary>Says nothing where the pool has no cache, or no platform has told of it.</summary>
+    private static Condition? CacheHealth(BuildState state)
+    {
+        if (state.Snapshot.Pool?.Spec.Cache?.Registry is not { } cache) return null;
+        var told = state.Platforms.Select(platform => platform.Result?.Cache).OfType<CacheResult>().ToList();
+        if (told.Count == 0) return null;
+        return told.Any(result => result.CredentialsMissing)
+            ? new(Conditions.CacheHealthy, Conditions.False, Reasons.CacheCredentialsMissing,
+                $"The pool's cache wants Secret {cache.CredentialsSecretRef?.Name} in namespace {state.Snapshot.Key.Namespace}; without it the build runs without that cache.")
+            : new(Conditions.CacheHealthy, Conditions.True, Reasons.CacheInUse, "The pool's cache was used.");
+    }
+
+    private static string Message(BuildState state, IReadOnlyList<PlatformState> queued, bool all)
+    {
+        var waiting = string.Join(", ", queued.Select(platform => platform.Platform));
+        if (!all) return queued.Count == 0 ? "Every platform is built." : $"Waiting for a builder: {waiting}.";
+        return WaitReasonOf(queued) == Reasons.NoBuilderReady
+            ? $"No builder of BuilderPool {state.Snapshot.PoolKey} is ready for {waiting}."
+            : $"Every builder of BuilderPool {state.Snapshot.PoolKey} for {waiting} is busy.";
+    }
+
+    private static string WaitReasonOf(IReadOnlyList<PlatformState> queued) =>
+        queued.Any(platform => platform.Slot?.Reason == WaitReason.NoBuilderReady) ? Reasons.NoBuilderReady : Reasons.NoBuilderFree;
+
+    private static string? CacheSummary(IReadOnlyList<PlatformBuildStatus> platforms)
+    {
+        var steps = platforms.Sum(platform => platform.Cache?.Steps ?? 0);
+        return steps == 0 ? null : string.Create(CultureInfo.InvariantCulture, $"{platforms.Sum(platform => platform.Cache?.Cached ?? 0)}/{steps}");
+    }
+
+    private static string? ShortDigest(string? digest) =>
+        digest is { Length: > 19 } && digest.StartsWith("sha256:", StringComparison.Ordinal) ? digest[7..19] : digest;
+}

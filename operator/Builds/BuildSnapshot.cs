@@ -1,0 +1,80 @@
+using k8s.Models;
+using Slipway.Api;
+using Slipway.Kube;
+using Slipway.Scheduling;
+
+namespace Slipway.Builds;
+
+/// <summary>All that a decision about a build may look at.</summary>
+internal sealed record BuildSnapshot
+{
+    public required V1Alpha1ImageBuild Build { get; init; }
+
+    /// <summary>What the validation has to say; empty for a good object.</summary>
+    public IReadOnlyList<string> ValidationErrors { get; init; } = [];
+
+    /// <summary>Null where there is no such pool.</summary>
+    public V1Alpha1BuilderPool? Pool { get; init; }
+
+    /// <summary>Labels of the build's namespace.</summary>
+    public IReadOnlyDictionary<string, string> NamespaceLabels { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Every Job that this build owns, of whatever buildKey.</summary>
+    public IReadOnlyList<BuildJob> Jobs { get; init; } = [];
+
+    /// <summary>The scheduler's answers by platform.</summary>
+    public IReadOnlyDictionary<string, SlotAnswer> Slots { get; init; } = new Dictionary<string, SlotAnswer>();
+
+    public required BuildOptions Options { get; init; }
+
+    public required DateTimeOffset Now { get; init; }
+
+    public NamespacedName Key => NamespacedName.Of(Build);
+
+    public NamespacedName PoolKey => new(Build.Spec.PoolRef.Namespace is { Length: > 0 } other ? other : Key.Namespace, Build.Spec.PoolRef.Name);
+
+    public string BuildKey => Builds.BuildKey.Of(Build.Spec);
+}
+
+/// <summary>A Job of a build with the pods that it controls.</summary>
+internal sealed record BuildJob(V1Job Job, IReadOnlyList<V1Pod> Pods)
+{
+    public string Name => Job.Metadata.Name;
+
+    public string Uid => Job.Metadata.Uid;
+
+    public string? Role => Label(SlipwayApi.RoleLabel);
+
+    public string? BuildKey => Label(SlipwayApi.BuildKeyLabel);
+
+    public string? Platform => Job.Metadata.Annotations is { } all && all.TryGetValue(SlipwayApi.PlatformAnnotation, out var platform) ? platform : null;
+
+    public string? Builder => Label(SlipwayApi.BuilderLabel);
+
+    public DateTimeOffset Created => Job.Metadata.CreationTimestamp is { } time ? new DateTimeOffset(time.ToUniversalTime()) : DateTimeOffset.MaxValue;
+
+    public bool Deleting => Job.Metadata.DeletionTimestamp is not null;
+
+    public bool Live => !Finished;
+
+    /// <summary>The pod tells it first, the Job controller a moment later.</summary>
+    public bool Finished => FinishedCondition is not null || (Pods.Count > 0 && Pods.All(pod => pod.Status?.Phase is "Succeeded" or "Failed"));
+
+    /// <summary>When the Job controller saw the end of it; null while it runs.</summary>
+    public DateTimeOffset? FinishedAt => FinishedCondition is { } ended
+        ? new DateTimeOffset((ended.LastTransitionTime ?? Job.Metadata.CreationTimestamp ?? default).ToUniversalTime())
+        : null;
+
+    private V1JobCondition? FinishedCondition =>
+        Job.Status?.Conditions?.FirstOrDefault(condition => condition.Type is "Complete" or "Failed" && condition.Status == "True");
+
+    private string? Label(string name) => Job.Metadata.Labels is { } all && all.TryGetValue(name, out var value) ? value : null;
+}
+
+/// <summary>The roles of Jobs, as their label says them.</summary>
+internal static class JobRoles
+{
+    public const string Prepare = "prepare";
+    public const string Build = "build";
+    public const string Publish = "publish";
+}

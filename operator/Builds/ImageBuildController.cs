@@ -1,0 +1,143 @@
+using k8s.Models;
+using Microsoft.Extensions.Logging;
+using Slipway.Api;
+using Slipway.Kube;
+using Slipway.Kube.Client;
+using Slipway.Kube.Controllers;
+using Slipway.Kube.Informers;
+using Slipway.Kube.Writing;
+using Slipway.Pki;
+using Slipway.Scheduling;
+
+namespace Slipway.Builds;
+
+/// <summary>Observe, plan, act, report: one pass over one build. Decides nothing beyond the order of calls.</summary>
+[EntityRbac(typeof(V1Alpha1ImageBuild), Verbs = RbacVerb.Get | RbacVerb.List | RbacVerb.Watch)]
+[EntityRbac(typeof(V1Alpha1BuilderPool), Verbs = RbacVerb.Get | RbacVerb.List | RbacVerb.Watch)]
+[EntityRbac(typeof(V1Job), Verbs = RbacVerb.Get | RbacVerb.List | RbacVerb.Watch | RbacVerb.Create | RbacVerb.Delete)]
+[EntityRbac(typeof(V1Pod), typeof(V1Namespace), Verbs = RbacVerb.Get | RbacVerb.List | RbacVerb.Watch)]
+[EntityRbac(typeof(V1ConfigMap), Verbs = RbacVerb.Create | RbacVerb.Delete)]
+[EntityRbac(typeof(V1Secret), Verbs = RbacVerb.Create | RbacVerb.Delete)]
+[GenericRbac(Groups = [SlipwayApi.Group], Resources = ["imagebuilds/status"], Verbs = RbacVerb.Patch)]
+[GenericRbac(Groups = [SlipwayApi.Group], Resources = ["imagebuilds/finalizers"], Verbs = RbacVerb.Update)]
+internal sealed partial class ImageBuildController(
+    BuildObserver observer,
+    IKubeClient client,
+    StatusWriter statuses,
+    ISlots slots,
+    IClientCertificates certificates,
+    ILogger<ImageBuildController> logger) : IEntityController<V1Alpha1ImageBuild>
+{
+    public async Task<ReconciliationResult<V1Alpha1ImageBuild>> ReconcileAsync(V1Alpha1ImageBuild entity, CancellationToken cancellationToken)
+    {
+        var snapshot = observer.Observe(entity);
+        var plan = BuildPlanner.Plan(snapshot);
+        if (plan.SlotRequests.Count > 0) plan = BuildPlanner.Plan(snapshot with { Slots = slots.Request(plan.SlotRequests) });
+        if (await ActAsync(entity, plan, cancellationToken) is { } taken) plan = BuildPlanner.NameTaken(snapshot, taken);
+        if (plan.WithdrawSlots) slots.Withdraw(NamespacedName.Of(entity));
+        return ReconciliationResult<V1Alpha1ImageBuild>.Success(await ReportAsync(entity, plan, cancellationToken), plan.RequeueAfter);
+    }
+
+    public Task DeletedAsync(NamespacedName key, CancellationToken cancellationToken)
+    {
+        slots.Withdraw(key);
+        return Task.CompletedTask;
+    }
+
+    /// <summary>
+    /// Everything a Job needs is there before the Job; every step may have been done by a pass before this one.
+    /// Returns the name that somebody else's object has taken, if any.
+    /// </summary>
+    private async Task<string?> ActAsync(V1Alpha1ImageBuild build, BuildPlan plan, CancellationToken cancellationToken)
+    {
+        foreach (var job in plan.Deletes) await DeleteAsync(job, cancellationToken);
+        foreach (var buildKey in plan.MaterialsToDelete) await DeleteMaterialsAsync(build, buildKey, cancellationToken);
+        if (plan.InlineSource is { } source && !await CreateOnceAsync(build, source, cancellationToken)) return $"ConfigMap {source.Metadata.Name}";
+        if (plan.ClientCertificate is { } request) await IssueAsync(build, request, cancellationToken);
+        foreach (var job in plan.Creates)
+        {
+            if (!await CreateOnceAsync(build, job, cancellationToken)) return $"Job {job.Metadata.Name}";
+        }
+
+        return null;
+    }
+
+    private async Task<V1Alpha1ImageBuild> ReportAsync(V1Alpha1ImageBuild build, BuildPlan plan, CancellationToken cancellationToken)
+    {
+        var reported = await statuses.WriteAsync(build, build with { Status = plan.Status }, cancellationToken);
+        if (build.Status?.Phase != plan.Status.Phase) LogPhase(NamespacedName.Of(build), plan.Status.Phase ?? "", plan.Status.Failure?.Reason ?? "");
+        return reported;
+    }
+
+    /// <summary>Foreground: the Job stays visible until its pods are gone, so that nothing new starts beside them.</summary>
+    private async Task DeleteAsync(BuildJob job, CancellationToken cancellationToken)
+    {
+        var key = NamespacedName.Of(job.Job);
+        var propagation = job.Live ? PropagationPolicy.Foreground : PropagationPolicy.Background;
+        try
+        {
+            if (await client.DeleteAsync<V1Job>(key, job.Uid, propagation, cancellationToken)) LogJobDeleted(key);
+        }
+        catch (KubeApiException refused) when (refused.IsConflict)
+        {
+            // Another Job took the name since: its own event brings the next pass.
+        }
+    }
+
+    /// <summary>The build may have had another source under that key, so both are tried.</summary>
+    private async Task DeleteMaterialsAsync(V1Alpha1ImageBuild build, string buildKey, CancellationToken cancellationToken)
+    {
+        var (name, uid, space) = (build.Metadata.Name, build.Metadata.Uid, build.Metadata.NamespaceProperty);
+        await client.DeleteAsync<V1Secret>(new(space, ChildNames.ClientCertificate(name, uid, buildKey)), uid: null, PropagationPolicy.Background, cancellationToken);
+        await client.DeleteAsync<V1ConfigMap>(new(space, ChildNames.InlineSource(name, uid, buildKey)), uid: null, PropagationPolicy.Background, cancellationToken);
+    }
+
+    /// <summary>
+    /// No Secret is ever read: a name that is taken was taken by a pass of ours that did not get further, and what it
+    /// made serves as well. Anybody else's Secret under that name only keeps the build from connecting.
+    /// </summary>
+    private async Task IssueAsync(V1Alpha1ImageBuild build, ClientCertificateRequest request, CancellationToken cancellationToken)
+    {
+        var secret = await certificates.IssueClientAsync(request.Pool, request.Secret, request.Lifetime, cancellationToken);
+        secret.Metadata.OwnerReferences = [OwnerReferences.ControlledBy(build)];
+        secret.Metadata.Labels = BuildObjects.Labels(build, request.BuildKey);
+        try
+        {
+            await client.CreateAsync(secret, cancellationToken);
+        }
+        catch (KubeApiException refused) when (refused.IsAlreadyExists)
+        {
+            LogCertificateKept(request.Secret);
+        }
+    }
+
+    /// <summary>A POST. False where the name belongs to something that is not this build's.</summary>
+    private async Task<bool> CreateOnceAsync<T>(V1Alpha1ImageBuild build, T child, CancellationToken cancellationToken)
+        where T : class, k8s.IKubernetesObject<V1ObjectMeta>
+    {
+        var key = NamespacedName.Of(child);
+        try
+        {
+            await client.CreateAsync(child, cancellationToken);
+            LogCreated(child.Kind, key);
+            return true;
+        }
+        catch (KubeApiException refused) when (refused.IsAlreadyExists)
+        {
+            var existing = await client.GetOrDefaultAsync<T>(key, cancellationToken);
+            return existing?.Metadata.OwnerReferences?.Any(owner => owner.Controller is true && owner.Uid == build.Metadata.Uid) ?? true;
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Kept client certificate {Key} of an earlier pass")]
+    private partial void LogCertificateKept(NamespacedName key);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Created {Kind} {Key}")]
+    private partial void LogCreated(string kind, NamespacedName key);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Deleted Job {Key}")]
+    private partial void LogJobDeleted(NamespacedName key);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "ImageBuild {Key} is {Phase} {Reason}")]
+    private partial void LogPhase(NamespacedName key, string phase, string reason);
+}

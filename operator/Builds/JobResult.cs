@@ -1,0 +1,124 @@
+using System.Text.Json;
+using k8s.Models;
+using Slipway.Api;
+using Slipway.Runner;
+
+namespace Slipway.Builds;
+
+/// <summary>
+/// What a Job has to say: the result that its pod left, or, where there will never be one, why. Null means wait.
+/// </summary>
+internal static class JobResult
+{
+    /// <summary>How far a store may lag behind what we know to have happened.</summary>
+    public static readonly TimeSpan StoreLag = TimeSpan.FromSeconds(30);
+
+    public static RunResult? Of(BuildJob job, BuildOptions options, DateTimeOffset now)
+    {
+        foreach (var pod in job.Pods)
+        {
+            if (Reported(pod) is { } result) return result;
+        }
+
+        var failure = job.Pods.Count == 0 ? WithoutPod(job, options, now) : OfPod(Newest(job.Pods), options, now);
+        return failure is null ? null : new RunResult { Failure = failure };
+    }
+
+    /// <summary>When waiting turns into giving up, unless something happens before; null where only events matter.</summary>
+    public static DateTimeOffset? GivesUpAt(BuildJob job, BuildOptions options)
+    {
+        if (job.Pods.Count == 0) return (job.FinishedAt + StoreLag) ?? (job.Created + options.NotStartedAfter);
+        var pod = Newest(job.Pods);
+        if (Waiting(pod) is not null) return CreatedAt(pod) + options.NotStartedAfter;
+        return Unschedulable(pod) is { } since ? since + options.UnschedulableAfter : null;
+    }
+
+    private static RunResult? Reported(V1Pod pod)
+    {
+        var message = Terminated(pod)?.Message;
+        if (string.IsNullOrWhiteSpace(message)) return null;
+        try
+        {
+            return RunnerJson.Deserialize<RunResult>(message) is var result && ResultCheck.IsSound(result) ? result : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    private static RunFailure? OfPod(V1Pod pod, BuildOptions options, DateTimeOffset now)
+    {
+        if (Terminated(pod) is { Reason: "StartError" or "ContainerCannotRun" } unstarted) return NotStarted(unstarted.Reason, pod);
+        // The pod's own reason says more than the exit code of a container that was killed for it.
+        if (pod.Status?.Reason is "DeadlineExceeded" or "Evicted") return LostPod(pod);
+        if (Terminated(pod) is { } ended) return EndedSilently(ended);
+        if (pod.Status?.Phase is "Failed" or "Succeeded") return LostPod(pod);
+        if (Waiting(pod) is { } waiting && now >= CreatedAt(pod) + options.NotStartedAfter) return NotStarted(waiting.Reason, pod);
+        if (Unschedulable(pod) is { } since && now >= since + options.UnschedulableAfter) return NoNode(pod, options);
+        return null;
+    }
+
+    private static RunFailure EndedSilently(V1ContainerStateTerminated ended) => ended.Reason switch
+    {
+        "OOMKilled" => Failures.Of(FailureClass.Infrastructure, FailureReasons.OutOfMemory,
+            "The Job's container ran out of memory. Raise spec.job.resources.limits.memory.", ended.ExitCode),
+        _ => Failures.Of(FailureClass.Infrastructure, Reasons.RunnerLost,
+            $"The Job's container ended with exit code {ended.ExitCode} and left no result; its log may say why.", ended.ExitCode),
+    };
+
+    private static RunFailure LostPod(V1Pod pod) => pod.Status.Reason switch
+    {
+        "DeadlineExceeded" => Failures.Of(FailureClass.Timeout, Reasons.TimedOut,
+            "The build took longer than spec.timeout and its pod was stopped. Raise spec.timeout or make the build shorter."),
+        "Evicted" => Failures.Of(FailureClass.Infrastructure, Reasons.RunnerLost,
+            "The Job's pod was evicted from its node. Set spec.rerun to a new value to build again."),
+        _ => Failures.Of(FailureClass.Infrastructure, Reasons.RunnerLost,
+            "The Job's pod ended and left no result. Set spec.rerun to a new value to build again."),
+    };
+
+    private static RunFailure NotStarted(string reason, V1Pod pod)
+    {
+        var image = pod.Spec.Containers[0].Image;
+        return IsImagePull(reason)
+            ? Failures.Of(FailureClass.Config, Reasons.RunnerImagePullFailed,
+                $"The node cannot pull the Job's image {image}. Check the operator's option --runner-image and the node's access to that registry.")
+            : Failures.Of(FailureClass.Config, Reasons.RunnerNotStarted,
+                $"The Job's container cannot start ({reason}). kubectl describe pod -n {pod.Metadata.NamespaceProperty} {pod.Metadata.Name} says why.");
+    }
+
+    private static RunFailure NoNode(V1Pod pod, BuildOptions options) => Failures.Of(FailureClass.Config, Reasons.RunnerUnschedulable,
+        $"No node took the Job's pod within {GoDuration.Format(options.UnschedulableAfter)}. Check spec.job (nodeSelector, tolerations, resources) against the nodes: "
+        + $"kubectl describe pod -n {pod.Metadata.NamespaceProperty} -l {SlipwayApi.BuildLabel}={pod.Metadata.Labels?[SlipwayApi.BuildLabel]} says what did not fit.");
+
+    private static RunFailure? WithoutPod(BuildJob job, BuildOptions options, DateTimeOffset now)
+    {
+        if (job.FinishedAt is { } finished)
+            return now < finished + StoreLag ? null : Failures.Of(FailureClass.Infrastructure, Reasons.RunnerLost,
+                "The Job ended and its pod is gone before its result was read. Set spec.rerun to a new value to build again.");
+        return now < job.Created + options.NotStartedAfter ? null : Failures.Of(FailureClass.Config, Reasons.RunnerRefused,
+            $"The Job's pod could not be created (a quota, an admission rule or a missing ServiceAccount). "
+            + $"kubectl describe job -n {job.Job.Metadata.NamespaceProperty} {job.Name} says why.");
+    }
+
+    private static bool IsImagePull(string? reason) =>
+        reason is "ErrImagePull" or "ImagePullBackOff" or "InvalidImageName" or "ErrImageNeverPull" or "RegistryUnavailable" or "ImageInspectError";
+
+    private static V1ContainerStateTerminated? Terminated(V1Pod pod) => Runner(pod)?.State?.Terminated;
+
+    /// <summary>ContainerCreating is ordinary, however long an image takes.</summary>
+    private static V1ContainerStateWaiting? Waiting(V1Pod pod) =>
+        Runner(pod)?.State?.Waiting is { Reason: not (null or "" or "ContainerCreating" or "PodInitializing") } waiting ? waiting : null;
+
+    private static DateTimeOffset? Unschedulable(V1Pod pod) =>
+        pod.Status?.Conditions?.FirstOrDefault(condition => condition is { Type: "PodScheduled", Status: "False", Reason: "Unschedulable" }) is not null
+            ? CreatedAt(pod)
+            : null;
+
+    private static V1ContainerStatus? Runner(V1Pod pod) =>
+        pod.Status?.ContainerStatuses?.FirstOrDefault(status => status.Name == BuildObjects.ContainerName);
+
+    private static DateTimeOffset CreatedAt(V1Pod pod) => new((pod.Metadata.CreationTimestamp ?? default).ToUniversalTime());
+
+    private static V1Pod Newest(IReadOnlyList<V1Pod> pods) => pods.MaxBy(CreatedAt)!;
+}

@@ -1,0 +1,82 @@
+using System.Globalization;
+using Slipway.Api;
+using Slipway.Runner;
+
+namespace Slipway.Builds;
+
+/// <summary>The status of one platform of a build.</summary>
+internal static class PlatformProgress
+{
+    public static PlatformBuildStatus Status(PlatformState platform, BuildState state)
+    {
+        // What status holds stays: the Job that told it may be gone.
+        if (platform.Before is { Phase: PlatformPhases.Succeeded or PlatformPhases.Failed } recorded) return recorded;
+        var status = Begun(platform, state);
+        return platform.Result switch
+        {
+            { Failure: null } result => Succeeded(status, result),
+            { Failure: { } failure } result => Told(status, result) with
+            {
+                Phase = PlatformPhases.Failed,
+                Failure = Failures.Write(failure, platform.Job is null ? null : Failures.LogCommand(platform.Job)),
+            },
+            null => status,
+        };
+    }
+
+    private static PlatformBuildStatus Begun(PlatformState platform, BuildState state)
+    {
+        var started = platform.Before?.StartedAt ?? StartedAt(platform, state);
+        var building = started is not null;
+        return new PlatformBuildStatus
+        {
+            Platform = platform.Platform.ToString(),
+            Phase = building ? PlatformPhases.Building : platform.Slot is null ? PlatformPhases.Pending : PlatformPhases.Queued,
+            StartedAt = started,
+            Builder = platform.Before?.Builder ?? platform.Job?.Builder ?? platform.Slot?.Builder?.Name,
+            Attempts = building ? 1 : null,
+            Queued = started is { } since ? GoDuration.Format(since - WaitingSince(state, since)) : null,
+        };
+    }
+
+    /// <summary>From when it could have started: when it joined the queue, when its commit was known to be looked for, or when the build was made.</summary>
+    private static DateTime WaitingSince(BuildState state, DateTime started)
+    {
+        if (state.Before.Queue?.Since is { } queued) return queued;
+        var reconciling = state.Build.Status?.Conditions?.FirstOrDefault(condition => condition is { Type: Conditions.Reconciling, Status: Conditions.True });
+        return reconciling?.LastTransitionTime ?? (state.Build.Status?.BuildKey is null ? state.Build.Metadata.CreationTimestamp ?? started : started);
+    }
+
+    /// <summary>A slot that was granted becomes a Job in this very pass.</summary>
+    private static DateTime? StartedAt(PlatformState platform, BuildState state) =>
+        platform.Job is { } job ? Conditions.WholeSecond(job.Created)
+        : platform.Slot?.Builder is not null ? Conditions.WholeSecond(state.Now)
+        : null;
+
+    private static PlatformBuildStatus Succeeded(PlatformBuildStatus status, RunResult result) => Told(status, result) with
+    {
+        Phase = PlatformPhases.Succeeded,
+        PushedDigest = result.IndexDigest,
+        ImageDigest = result.ImageDigest,
+        Attestations = result.Attestations is not { Count: > 0 } attestations ? null
+            : [.. attestations.Select(attestation => new AttestationStatus
+            {
+                ManifestDigest = attestation.ManifestDigest,
+                PredicateType = attestation.PredicateType,
+                Digest = attestation.Digest,
+                Size = attestation.Size,
+            })],
+    };
+
+    private static PlatformBuildStatus Told(PlatformBuildStatus status, RunResult result) => status with
+    {
+        Duration = GoDuration.Format(TimeSpan.FromSeconds(result.DurationSeconds)),
+        Cache = result.Cache is not { } cache ? null : new CacheStatus
+        {
+            Steps = cache.Steps,
+            Cached = cache.Cached,
+            Ratio = cache.Steps == 0 ? null : (cache.Cached / (double)cache.Steps).ToString("0.00", CultureInfo.InvariantCulture),
+            Imported = cache.Imported,
+        },
+    };
+}

@@ -1,0 +1,70 @@
+using k8s.Models;
+using Slipway.Api;
+using Slipway.Runner;
+
+namespace Slipway.Builds;
+
+/// <summary>May this build use that pool, and can the pool build it?</summary>
+internal static class PoolAdmission
+{
+    /// <summary>Null where nothing stands against it.</summary>
+    public static RunFailure? Refusal(BuildSnapshot snapshot)
+    {
+        var pool = snapshot.PoolKey;
+        if (snapshot.Pool is null)
+            return Failures.Of(FailureClass.Config, Reasons.PoolNotFound,
+                $"There is no BuilderPool {pool}. Correct spec.poolRef, or create the pool: the build starts when it is there.");
+        if (!Admits(snapshot))
+            return Failures.Of(FailureClass.Config, Reasons.NamespaceNotAllowed,
+                $"BuilderPool {pool} takes no builds from namespace {snapshot.Key.Namespace}. Ask its owner to widen spec.allowedNamespaces.");
+        return MissingPlatform(snapshot) ?? StalledPool(snapshot);
+    }
+
+    private static bool Admits(BuildSnapshot snapshot)
+    {
+        if (snapshot.PoolKey.Namespace == snapshot.Key.Namespace) return true;
+        var allowed = snapshot.Pool!.Spec.AllowedNamespaces;
+        return allowed?.From switch
+        {
+            "All" => true,
+            "Selector" => allowed.Selector is { } selector && Matches(selector, snapshot.NamespaceLabels),
+            _ => false,
+        };
+    }
+
+    private static RunFailure? MissingPlatform(BuildSnapshot snapshot)
+    {
+        var offered = snapshot.Pool!.Spec.Platforms.Select(platform => platform.Platform).ToList();
+        var missing = (snapshot.Build.Spec.Platforms ?? []).Where(platform => !offered.Contains(platform, StringComparer.Ordinal)).ToList();
+        return missing.Count == 0 ? null : Failures.Of(FailureClass.Config, Reasons.PlatformNotInPool,
+            $"BuilderPool {snapshot.PoolKey} does not build {string.Join(", ", missing)}; it has {string.Join(", ", offered)}. Correct spec.platforms or choose another pool.");
+    }
+
+    /// <summary>A pool that cannot start its builders says why; the build passes it on and goes on when the pool does.</summary>
+    private static RunFailure? StalledPool(BuildSnapshot snapshot)
+    {
+        var stalled = snapshot.Pool!.Status?.Conditions?.FirstOrDefault(condition => condition is { Type: Conditions.Stalled, Status: Conditions.True });
+        if (stalled is null || snapshot.Pool.Status!.ObservedGeneration != snapshot.Pool.Metadata.Generation) return null;
+        var wanted = snapshot.Build.Spec.Platforms is { Count: > 0 } asked ? asked : [.. snapshot.Pool.Spec.Platforms.Select(platform => platform.Platform)];
+        var ready = snapshot.Pool.Status.Platforms?.Where(platform => platform.Ready > 0).Select(platform => platform.Platform).ToList() ?? [];
+        return wanted.All(ready.Contains) ? null : Failures.Of(FailureClass.Config, Reasons.PoolStalled,
+            $"BuilderPool {snapshot.PoolKey} is stalled: {stalled.Message} The build starts when the pool is mended.");
+    }
+
+    internal static bool Matches(V1LabelSelector selector, IReadOnlyDictionary<string, string> labels) =>
+        (selector.MatchLabels ?? new Dictionary<string, string>()).All(pair => labels.TryGetValue(pair.Key, out var value) && value == pair.Value)
+        && (selector.MatchExpressions ?? []).All(requirement => Matches(requirement, labels));
+
+    private static bool Matches(V1LabelSelectorRequirement requirement, IReadOnlyDictionary<string, string> labels)
+    {
+        var has = labels.TryGetValue(requirement.Key, out var value);
+        return requirement.OperatorProperty switch
+        {
+            "In" => has && requirement.Values.Contains(value),
+            "NotIn" => !has || !requirement.Values.Contains(value),
+            "Exists" => has,
+            "DoesNotExist" => !has,
+            _ => false,
+        };
+    }
+}

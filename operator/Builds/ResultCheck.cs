@@ -1,0 +1,35 @@
+using System.Text.RegularExpressions;
+using Slipway.Runner;
+
+namespace Slipway.Builds;
+
+/// <summary>
+/// A result is text from a pod in a tenant's namespace. What has not the shape of one is none: it would make the API
+/// server refuse every status that holds it.
+/// </summary>
+internal static partial class ResultCheck
+{
+    private const int MostAttestations = 16;
+    private const int LongestPredicateType = 1024;
+
+    public static bool IsSound(RunResult result) =>
+        Absent(result.Commit, Commit()) && Absent(result.IndexDigest, Digest()) && Absent(result.ImageDigest, Digest())
+        && (result.Attestations ?? []) is { Count: <= MostAttestations } attestations && attestations.All(IsSound)
+        && result.Cache is null or { Steps: >= 0, Cached: >= 0 }
+        && (result.Failure is null || Reason().IsMatch(result.Failure.Reason));
+
+    private static bool IsSound(AttestationResult attestation) =>
+        Digest().IsMatch(attestation.ManifestDigest) && Digest().IsMatch(attestation.Digest)
+        && attestation is { Size: >= 0, PredicateType.Length: > 0 and <= LongestPredicateType };
+
+    private static bool Absent(string? value, Regex orElse) => value is null || orElse.IsMatch(value);
+
+    [GeneratedRegex(@"^sha256:[a-f0-9]{64}\z")]
+    private static partial Regex Digest();
+
+    [GeneratedRegex(@"^([a-f0-9]{40}|[a-f0-9]{64})\z")]
+    private static partial Regex Commit();
+
+    [GeneratedRegex(@"^[A-Za-z]{1,64}\z")]
+    private static partial Regex Reason();
+}

@@ -1,0 +1,82 @@
+using System.CommandLine;
+using Slipway.Builds;
+using Slipway.Pki;
+using Slipway.Pools;
+
+namespace Slipway;
+
+/// <summary>The operator's command line. Every option is one that the chart sets; docs/operator.md lists them.</summary>
+internal static class OperatorCommand
+{
+    private static readonly Option<string> Namespace = new("--namespace")
+    {
+        Description = "The operator's own namespace, where the pools' certificate authorities are kept.",
+        Required = true,
+    };
+
+    private static readonly Option<string> RunnerImage = new("--runner-image") { Description = "Image of the build Jobs: this program's own.", Required = true };
+
+    private static readonly Option<string> BuildkitImage = new("--buildkit-image")
+    {
+        Description = "Rootless BuildKit image of pools that name none.",
+        DefaultValueFactory = _ => new PoolOptions().DefaultImage,
+    };
+
+    private static readonly Option<string[]> JobNodeSelector = Labels("--job-node-selector", "label=value that nodes of build Jobs must have; may be given several times.");
+
+    private static readonly Option<TimeSpan> UnschedulableAfter = Duration("--unschedulable-after", "How long a Job's pod may find no node before its build is given up.", TimeSpan.FromMinutes(5));
+
+    private static readonly Option<TimeSpan> NotStartedAfter = Duration("--not-started-after", "How long a Job's image may fail to be pulled before its build is given up.", TimeSpan.FromMinutes(1));
+
+    private static readonly Option<int> HttpPort = new("--http-port") { Description = "Port of /healthz and /readyz.", DefaultValueFactory = _ => 8080 };
+
+    private static readonly Option<string?> Kubeconfig = new("--kubeconfig") { Description = "For an operator outside the cluster. Default: the pod's service account." };
+
+    public static Command Create()
+    {
+        var command = new Command("operator", "Reconcile BuilderPools and ImageBuilds.")
+        {
+            Namespace, RunnerImage, BuildkitImage, JobNodeSelector, UnschedulableAfter, NotStartedAfter, HttpPort, Kubeconfig,
+        };
+        command.SetAction((parsed, cancellationToken) => OperatorHost.RunAsync(Settings(parsed), cancellationToken));
+        return command;
+    }
+
+    private static OperatorSettings Settings(ParseResult parsed) => new()
+    {
+        Kubeconfig = parsed.GetValue(Kubeconfig),
+        HttpPort = parsed.GetValue(HttpPort),
+        Pki = new PkiOptions { OperatorNamespace = parsed.GetRequiredValue(Namespace) },
+        Pools = new PoolOptions { DefaultImage = parsed.GetRequiredValue(BuildkitImage) },
+        Builds = new BuildOptions
+        {
+            RunnerImage = parsed.GetRequiredValue(RunnerImage),
+            JobNodeSelector = parsed.GetRequiredValue(JobNodeSelector).Select(pair => pair.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair[1]),
+            UnschedulableAfter = parsed.GetValue(UnschedulableAfter),
+            NotStartedAfter = parsed.GetValue(NotStartedAfter),
+        },
+    };
+
+    private static Option<string[]> Labels(string name, string description)
+    {
+        var option = new Option<string[]>(name) { Description = description, DefaultValueFactory = _ => [] };
+        option.Validators.Add(result =>
+        {
+            foreach (var token in result.Tokens.Where(token => token.Value.IndexOf('=', StringComparison.Ordinal) < 1))
+                result.AddError($"{name}: '{token.Value}' is no label=value.");
+        });
+        return option;
+    }
+
+    private static Option<TimeSpan> Duration(string name, string description, TimeSpan defaultValue)
+    {
+        var option = new Option<TimeSpan>(name) { Description = $"{description} Such as 90s or 5m.", DefaultValueFactory = _ => defaultValue };
+        option.CustomParser = argument =>
+        {
+            if (Api.GoDuration.TryParse(argument.Tokens[0].Value, out var duration)) return duration;
+            argument.AddError($"{name}: '{argument.Tokens[0].Value}' is no duration; write 90s or 5m.");
+            return defaultValue;
+        };
+        return option;
+    }
+}

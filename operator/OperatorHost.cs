@@ -1,0 +1,117 @@
+using System.Globalization;
+using System.Net;
+using k8s;
+using k8s.Models;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Slipway.Api;
+using Slipway.Api.Validation;
+using Slipway.Builds;
+using Slipway.Kube.Controllers;
+using Slipway.Pki;
+using Slipway.Pools;
+using Slipway.Scheduling;
+
+namespace Slipway;
+
+internal sealed record OperatorSettings
+{
+    public string? Kubeconfig { get; init; }
+
+    /// <summary>0 takes a free one.</summary>
+    public required int HttpPort { get; init; }
+
+    public required PkiOptions Pki { get; init; }
+
+    public required PoolOptions Pools { get; init; }
+
+    public required BuildOptions Builds { get; init; }
+}
+
+/// <summary>Puts the rooms together and runs them.</summary>
+internal static class OperatorHost
+{
+    public static async Task<int> RunAsync(OperatorSettings settings, CancellationToken cancellationToken)
+    {
+        var cluster = settings.Kubeconfig is { } path
+            ? KubernetesClientConfiguration.BuildConfigFromConfigFile(path)
+            : KubernetesClientConfiguration.BuildDefaultConfig();
+        Version server;
+        try
+        {
+            server = await ServerVersionAsync(cluster, cancellationToken);
+        }
+        catch (HttpRequestException unreachable)
+        {
+            await Console.Error.WriteLineAsync($"The API server {cluster.Host} cannot be reached: {unreachable.Message} Check --kubeconfig, or the pod's service account and network.");
+            return 1;
+        }
+
+        await using var app = Build(settings, cluster, server);
+        // Running ends with the services disposed.
+        var health = app.Services.GetRequiredService<OperatorHealth>();
+        await app.RunAsync(cancellationToken);
+        return health.Faulted ? 1 : 0;
+    }
+
+    public static WebApplication Build(OperatorSettings settings, KubernetesClientConfiguration cluster, Version server)
+    {
+        // Empty: the usual defaults watch every folder below the working directory for a settings file, in a container from / on.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Any, settings.HttpPort));
+        builder.Logging.ClearProviders().AddSimpleConsole(console =>
+        {
+            console.SingleLine = true;
+            console.UseUtcTimestamp = true;
+            console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
+        });
+        builder.Logging.AddFilter("Microsoft", LogLevel.Warning).AddFilter("System.Net.Http", LogLevel.Warning);
+        AddOperator(builder.Services, settings, cluster, server);
+        builder.Services.AddHostedService<MemoryRest>();
+
+        var app = builder.Build();
+        var health = app.Services.GetRequiredService<OperatorHealth>();
+        app.Run(context => ProbeAsync(context, health));
+        return app;
+    }
+
+    /// <summary>Two paths need no routing.</summary>
+    private static Task ProbeAsync(HttpContext context, OperatorHealth health)
+    {
+        var (status, text) = context.Request.Path.Value switch
+        {
+            "/readyz" when health.Ready => (StatusCodes.Status200OK, "ok"),
+            "/readyz" => (StatusCodes.Status503ServiceUnavailable, "The stores are not filled yet, or the operator is stopping."),
+            "/healthz" when health.Problem is { } problem => (StatusCodes.Status500InternalServerError, problem),
+            "/healthz" => (StatusCodes.Status200OK, "ok"),
+            _ => (StatusCodes.Status404NotFound, "There is /readyz and /healthz."),
+        };
+        context.Response.StatusCode = status;
+        return context.Response.WriteAsync(text, context.RequestAborted);
+    }
+
+    private static void AddOperator(IServiceCollection services, OperatorSettings settings, KubernetesClientConfiguration cluster, Version server)
+    {
+        services.AddSingleton(settings.Pki);
+        services.AddSingleton<PoolValidation>(Validation.Errors);
+        services.AddScheduling();
+        services.AddKubernetesOperator(options => options.Cluster = cluster)
+            .AddInformer<V1Pod>(SlipwayApi.ManagedBySelector)
+            .AddInformer<V1Job>(SlipwayApi.ManagedBySelector)
+            .AddPools(settings.Pools with { ServerVersion = server })
+            .AddBuilds(settings.Builds with { ServerKnowsPodReplacementPolicy = server >= new Version(1, 29) });
+    }
+
+    /// <summary>Asked once: fields that an older server does not know, it drops without a word.</summary>
+    private static async Task<Version> ServerVersionAsync(KubernetesClientConfiguration cluster, CancellationToken cancellationToken)
+    {
+        using var client = new Kubernetes(cluster);
+        var version = await client.Version.GetCodeAsync(cancellationToken);
+        var minor = string.Concat(version.Minor.TakeWhile(char.IsAsciiDigit));
+        return new Version(int.Parse(version.Major, CultureInfo.InvariantCulture), int.Parse(minor, CultureInfo.InvariantCulture));
+    }
+}

@@ -1,0 +1,130 @@
+using k8s.Models;
+using Slipway.Api;
+using Slipway.Builds;
+using Slipway.Runner;
+using Slipway.Scheduling;
+
+namespace Slipway.Tests.Unit.Builds;
+
+/// <summary>Objects for tests of builds: a pool of two platforms, a build of a branch, and Jobs and pods as the cluster would have them.</summary>
+internal static class BuildFixture
+{
+    public const string Commit = "4f2c9a7d1e0b3c5d6e7f8091a2b3c4d5e6f70819";
+    public const string Amd64 = "linux/amd64";
+    public const string Arm64 = "linux/arm64";
+
+    public static readonly DateTimeOffset Now = new(2026, 11, 24, 12, 0, 0, TimeSpan.Zero);
+
+    public static readonly BuildOptions Options = new() { RunnerImage = "slipway/slipway:test" };
+
+    public static V1Alpha1ImageBuild Build(params string[] platforms) => new()
+    {
+        Metadata = new V1ObjectMeta
+        {
+            Name = "hello",
+            NamespaceProperty = "team-a",
+            Uid = "b0000000-0000-0000-0000-000000000001",
+            Generation = 1,
+            ResourceVersion = "10",
+            CreationTimestamp = Now.UtcDateTime.AddSeconds(-5),
+        },
+        Spec = new ImageBuildSpec
+        {
+            PoolRef = new PoolReference { Name = "farm", Namespace = "builders" },
+            Source = new BuildSource { Git = new GitBuildSource { Url = "https://git.example.com/hello.git", Revision = "main" } },
+            Platforms = platforms.Length == 0 ? null : platforms,
+            Output = new BuildOutput { Image = "registry.example.com/team-a/hello", Tags = ["1.0", "latest"], CredentialsSecretRef = new LocalReference { Name = "push" } },
+        },
+    };
+
+    public static V1Alpha1BuilderPool Pool() => new()
+    {
+        Metadata = new V1ObjectMeta { Name = "farm", NamespaceProperty = "builders", Uid = "a0000000-0000-0000-0000-000000000001", Generation = 1 },
+        Spec = new BuilderPoolSpec
+        {
+            Platforms = [new PoolPlatform { Platform = Amd64 }, new PoolPlatform { Platform = Arm64 }],
+            AllowedNamespaces = new AllowedNamespaces { From = "All" },
+            Cache = new PoolCache { Registry = new PoolRegistryCache { Repository = "registry.example.com/cache", CredentialsSecretRef = new LocalReference { Name = "push" } } },
+        },
+    };
+
+    public static Builder Builder(string platform = Amd64) => new()
+    {
+        Name = $"farm-{Platform.Parse(platform).Dashed}-0",
+        Uid = $"uid-{platform}",
+        Ordinal = 0,
+        Ip = "198.18.0.7",
+        Ready = true,
+        Draining = false,
+        ServerName = $"farm-{Platform.Parse(platform).Dashed}-0.farm-{Platform.Parse(platform).Dashed}.builders.svc",
+        Version = "v0.13.2",
+    };
+
+    public static BuildSnapshot Snapshot(V1Alpha1ImageBuild build) => new() { Build = build, Pool = Pool(), Options = Options, Now = Now };
+
+    public static BuildSnapshot Granted(this BuildSnapshot snapshot, params string[] platforms) =>
+        snapshot with { Slots = platforms.ToDictionary(platform => platform, platform => SlotAnswer.Granted(Builder(platform))) };
+
+    public static BuildSnapshot With(this BuildSnapshot snapshot, params BuildJob[] jobs) => snapshot with { Jobs = [.. snapshot.Jobs, .. jobs] };
+
+    public static BuildSnapshot Later(this BuildSnapshot snapshot, TimeSpan time) => snapshot with { Now = snapshot.Now + time };
+
+    /// <summary>The next pass sees what the last one has written.</summary>
+    public static BuildSnapshot After(this BuildSnapshot snapshot, BuildPlan plan) =>
+        snapshot with { Build = snapshot.Build with { Status = plan.Status }, Jobs = [.. snapshot.Jobs, .. plan.Creates.Select(job => Running(job))] };
+
+    /// <summary>A created Job with a running pod.</summary>
+    public static BuildJob Running(V1Job job, DateTimeOffset? created = null)
+    {
+        job.Metadata.Uid = $"job-{job.Metadata.Name}";
+        job.Metadata.CreationTimestamp = (created ?? Now).UtcDateTime;
+        return new BuildJob(job, [Pod(job, "Running", new V1ContainerState { Running = new V1ContainerStateRunning() })]);
+    }
+
+    public static BuildJob Ended(this BuildJob job, RunResult result) => job.EndedWith(RunnerJson.Serialize(result), result.Failure is null ? 0 : 1);
+
+    public static BuildJob EndedWith(this BuildJob job, string message, int exitCode, string? reason = null) => job with
+    {
+        Pods = [Pod(job.Job, exitCode == 0 ? "Succeeded" : "Failed", new V1ContainerState { Terminated = new V1ContainerStateTerminated { ExitCode = exitCode, Message = message, Reason = reason } })],
+    };
+
+    public static BuildJob WithPod(this BuildJob job, V1ContainerState? state, string phase = "Pending", params V1PodCondition[] conditions)
+    {
+        var pod = Pod(job.Job, phase, state);
+        pod.Status.Conditions = [.. conditions];
+        return job with { Pods = [pod] };
+    }
+
+    public static BuildSnapshot Replace(this BuildSnapshot snapshot, BuildJob job) =>
+        snapshot with { Jobs = [.. snapshot.Jobs.Select(candidate => candidate.Name == job.Name ? job : candidate)] };
+
+    public static RunResult Pushed(string digest, bool published = false) => new()
+    {
+        Commit = Commit,
+        IndexDigest = Digest(digest),
+        ImageDigest = Digest($"image-{digest}"),
+        Published = published,
+        DurationSeconds = 41,
+        Attestations = [new AttestationResult(Digest($"att-{digest}"), "https://slsa.dev/provenance/v1", Digest($"prov-{digest}"), 4211), new AttestationResult(Digest($"att-{digest}"), "https://spdx.dev/Document", Digest($"sbom-{digest}"), 90120)],
+        Cache = new CacheResult { Steps = 12, Cached = 11, Imported = true },
+    };
+
+    /// <summary>A digest that a name stands for.</summary>
+    public static string Digest(string name) => $"sha256:{ChildNames.Hash(name, 64)}";
+
+    public static RunResult Failed(FailureClass failureClass, string reason) =>
+        new() { Failure = new RunFailure { Class = failureClass, Reason = reason, Message = "It went wrong.", Step = "[build 3/5] RUN make", ExitCode = 2 } };
+
+    public static string? Status(this ImageBuildStatus status, string condition) => status.Conditions?.FirstOrDefault(candidate => candidate.Type == condition)?.Status;
+
+    private static V1Pod Pod(V1Job job, string phase, V1ContainerState? state) => new()
+    {
+        Metadata = new V1ObjectMeta { Name = $"{job.Metadata.Name}-x", NamespaceProperty = "team-a", CreationTimestamp = job.Metadata.CreationTimestamp, Labels = job.Metadata.Labels },
+        Spec = new V1PodSpec { Containers = [new V1Container { Name = BuildObjects.ContainerName, Image = job.Spec.Template.Spec.Containers[0].Image }] },
+        Status = new V1PodStatus
+        {
+            Phase = phase,
+            ContainerStatuses = state is null ? null : [new V1ContainerStatus { Name = BuildObjects.ContainerName, State = state, Image = "", ImageID = "", Ready = false, RestartCount = 0 }],
+        },
+    };
+}

@@ -1,0 +1,148 @@
+using k8s.Models;
+using Slipway.Api;
+using Slipway.Builds;
+using Slipway.Runner;
+using static Slipway.Tests.Unit.Builds.BuildFixture;
+
+namespace Slipway.Tests.Unit.Builds;
+
+public sealed class BuildObjectsTests
+{
+    private static readonly BuildState TwoPlatforms = BuildReading.Read(Snapshot(Build()).Granted(Amd64, Arm64));
+
+    private static readonly BuildState FromInlineFiles = BuildReading.Read(Snapshot(WithInlineFiles()).Granted(Amd64));
+
+    public static TheoryData<string> Jobs => ["prepare", "platform", "publish", "inline"];
+
+    [Theory, MemberData(nameof(Jobs))]
+    public void Job_AsItIsCreated_IsThatOfTheGoldenFile(string name) => GoldenFiles.Check($"builds/{name}.yaml", GoldenFiles.Yaml([Job(name)]));
+
+    /// <summary>Pod Security, level restricted, field by field: namespaces of tenants may enforce it.</summary>
+    [Theory, MemberData(nameof(Jobs))]
+    public void Job_WhoeverRunsIt_PassesPodSecurityRestricted(string name)
+    {
+        var pod = Job(name).Spec.Template.Spec;
+        var container = pod.Containers.ShouldHaveSingleItem();
+
+        pod.HostNetwork.ShouldBeNull();
+        pod.HostPID.ShouldBeNull();
+        pod.HostIPC.ShouldBeNull();
+        pod.SecurityContext.RunAsNonRoot.ShouldBe(true);
+        pod.SecurityContext.RunAsUser.ShouldNotBe(0);
+        pod.SecurityContext.SeccompProfile.Type.ShouldBe("RuntimeDefault");
+        pod.Volumes.ShouldAllBe(volume => volume.Secret != null || volume.ConfigMap != null || volume.EmptyDir != null);
+        container.SecurityContext.AllowPrivilegeEscalation.ShouldBe(false);
+        container.SecurityContext.Capabilities.Drop.ShouldBe(["ALL"]);
+        container.SecurityContext.Capabilities.Add.ShouldBeNull();
+        container.SecurityContext.Privileged.ShouldBeNull();
+        container.SecurityContext.ReadOnlyRootFilesystem.ShouldBe(true);
+    }
+
+    [Theory, MemberData(nameof(Jobs))]
+    public void Job_Always_HasNoTokenNoRetryNoDeadlineOfItsOwnAndItsResultAsAFile(string name)
+    {
+        var job = Job(name);
+        var pod = job.Spec.Template.Spec;
+
+        pod.AutomountServiceAccountToken.ShouldBe(false);
+        pod.EnableServiceLinks.ShouldBe(false);
+        pod.RestartPolicy.ShouldBe("Never");
+        job.Spec.BackoffLimit.ShouldBe(0);
+        // A Job's deadline deletes the pod and the result with it; the pod's own leaves both.
+        job.Spec.ActiveDeadlineSeconds.ShouldBeNull();
+        pod.ActiveDeadlineSeconds.ShouldNotBeNull();
+        job.Spec.TtlSecondsAfterFinished.ShouldBeNull();
+        job.Metadata.Finalizers.ShouldBeNull();
+        // FallbackToLogsOnError would copy the end of the log, and what secrets it holds, into the pod's status.
+        pod.Containers[0].TerminationMessagePolicy.ShouldBe("File");
+    }
+
+    [Fact]
+    public void PodsDeadline_OfAPlatform_IsAMinuteLaterThanTheRunnersOwn()
+    {
+        var job = Job("platform");
+
+        job.Spec.Template.Spec.ActiveDeadlineSeconds.ShouldBe(DescriptionOf(job).TimeoutSeconds + 60);
+    }
+
+    [Fact]
+    public void Job_WithHostileValues_HandsThemOverAsOneArgument()
+    {
+        var build = Build(Amd64);
+        var hostile = "$(touch /x); `id` \" ' \n --secret id=x";
+        build = build with { Spec = build.Spec with { BuildArgs = [new BuildArg { Name = "A", Value = hostile }] } };
+
+        var container = BuildObjects.PlatformJob(BuildReading.Read(Snapshot(build).Granted(Amd64)), Platform.Parse(Amd64), Builder()).Spec.Template.Spec.Containers[0];
+
+        container.Command.ShouldBeNull();
+        container.Args.Take(2).ShouldBe(["build", "--description"]);
+        container.Args.Count.ShouldBe(3);
+        RunnerJson.Deserialize<BuildDescription>(AsTheKubeletPassesIt(container.Args[2])).BuildArgs.ShouldHaveSingleItem().Value.ShouldBe(hostile);
+    }
+
+    [Theory]
+    [InlineData("$(KUBERNETES_SERVICE_HOST)")]
+    [InlineData("$$5 and $HOME")]
+    public void Job_WithADollarInAValue_KeepsTheKubeletFromExpandingIt(string value)
+    {
+        var build = Build(Amd64);
+        build = build with { Spec = build.Spec with { BuildArgs = [new BuildArg { Name = "A", Value = value }] } };
+
+        var argument = BuildObjects.PlatformJob(BuildReading.Read(Snapshot(build).Granted(Amd64)), Platform.Parse(Amd64), Builder()).Spec.Template.Spec.Containers[0].Args[2];
+
+        argument.Replace("$$", "", StringComparison.Ordinal).ShouldNotContain("$");
+        RunnerJson.Deserialize<BuildDescription>(AsTheKubeletPassesIt(argument)).BuildArgs.ShouldHaveSingleItem().Value.ShouldBe(value);
+    }
+
+    private static string AsTheKubeletPassesIt(string argument) => argument.Replace("$$", "$", StringComparison.Ordinal);
+
+    /// <summary>A missing Secret is a clear report by the runner instead of a pod that never starts.</summary>
+    [Fact]
+    public void CredentialSecrets_InAPlatformsJob_AreOptionalAndTheClientCertificateIsNot()
+    {
+        var volumes = Job("platform").Spec.Template.Spec.Volumes.Where(volume => volume.Secret is not null).ToDictionary(volume => volume.Name, volume => volume.Secret);
+
+        volumes["push"].Optional.ShouldBe(true);
+        volumes["cache"].Optional.ShouldBe(true);
+        volumes["tls"].Optional.ShouldBeNull();
+    }
+
+    [Fact]
+    public void InlineSource_OfFilesInFolders_GivesThemTheirPathsBack()
+    {
+        var map = BuildObjects.InlineSource(FromInlineFiles).ShouldNotBeNull();
+        var items = Job("inline").Spec.Template.Spec.Volumes.Single(volume => volume.Name == "source").ConfigMap.Items;
+
+        map.Immutable.ShouldBe(true);
+        items.ToDictionary(item => item.Path, item => map.Data[item.Key]).ShouldBe(WithInlineFiles().Spec.Source.Inline!.Files, ignoreOrder: true);
+    }
+
+    [Fact]
+    public void PodReplacementPolicy_OnAServerThatKnowsIt_IsFailed()
+    {
+        var state = BuildReading.Read(Snapshot(Build()) with { Options = Options with { ServerKnowsPodReplacementPolicy = true } });
+
+        BuildObjects.PrepareJob(state).Spec.PodReplacementPolicy.ShouldBe("Failed");
+        Job("prepare").Spec.PodReplacementPolicy.ShouldBeNull();
+    }
+
+    private static V1Job Job(string name) => name switch
+    {
+        "prepare" => BuildObjects.PrepareJob(TwoPlatforms),
+        "platform" => BuildObjects.PlatformJob(TwoPlatforms, Platform.Parse(Arm64), Builder(Arm64)),
+        "inline" => BuildObjects.PlatformJob(FromInlineFiles, Platform.Parse(Amd64), Builder()),
+        _ => BuildObjects.PublishJob(TwoPlatforms with
+        {
+            Platforms = [.. TwoPlatforms.Platforms.Select(platform => platform with { Result = Pushed(platform.Platform.Architecture) })],
+        }),
+    };
+
+    private static V1Alpha1ImageBuild WithInlineFiles()
+    {
+        var build = Build(Amd64);
+        var files = new Dictionary<string, string> { ["Dockerfile"] = "FROM scratch\nCOPY src/a /a\n", ["src/a"] = "a" };
+        return build with { Spec = build.Spec with { Source = new BuildSource { Inline = new InlineBuildSource { Files = files } } } };
+    }
+
+    private static BuildDescription DescriptionOf(V1Job job) => RunnerJson.Deserialize<BuildDescription>(job.Spec.Template.Spec.Containers[0].Args[2]);
+}

@@ -1,0 +1,523 @@
+using k8s.Models;
+using Slipway.Api;
+using Slipway.Builds;
+using Slipway.Runner;
+using Slipway.Scheduling;
+using static Slipway.Tests.Unit.Builds.BuildFixture;
+
+namespace Slipway.Tests.Unit.Builds;
+
+public sealed class BuildPlannerTests
+{
+    [Fact]
+    public void Plan_WhenSeveralPlatformsBuildABranch_ResolvesTheCommitFirst()
+    {
+        var plan = BuildPlanner.Plan(Snapshot(Build()));
+
+        plan.Creates.ShouldHaveSingleItem().Metadata.Labels[SlipwayApi.RoleLabel].ShouldBe(JobRoles.Prepare);
+        plan.Status.Phase.ShouldBe(Phases.Pending);
+        plan.Status.Status(Conditions.Reconciling).ShouldBe("True");
+        plan.Status.Status(Conditions.Ready).ShouldBe("Unknown");
+        plan.SlotRequests.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void Plan_WhenTheRevisionIsAFullCommit_AsksForSlotsAtOnce()
+    {
+        var plan = BuildPlanner.Plan(Snapshot(OfCommit()));
+
+        plan.Creates.ShouldBeEmpty();
+        plan.SlotRequests.Select(request => request.Platform).ShouldBe([Amd64, Arm64]);
+        plan.Status.Commit.ShouldBe(Commit);
+    }
+
+    [Fact]
+    public void Plan_WhenOnePlatformIsBuilt_LetsItsOwnPodResolveAndPublish()
+    {
+        var plan = BuildPlanner.Plan(Snapshot(Build(Amd64)).Granted(Amd64));
+
+        var description = DescriptionOf(plan.Creates.ShouldHaveSingleItem());
+        description.Commit.ShouldBeNull();
+        description.Publish.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void Plan_WhenOneBuilderIsFree_StartsThatPlatformAndQueuesTheOther()
+    {
+        var snapshot = Snapshot(OfCommit()).Granted(Amd64) with { };
+        var plan = BuildPlanner.Plan(snapshot with
+        {
+            Slots = new Dictionary<string, SlotAnswer> { [Amd64] = SlotAnswer.Granted(Builder()), [Arm64] = SlotAnswer.Waiting(WaitReason.NoBuilderFree) },
+        });
+
+        plan.Creates.ShouldHaveSingleItem().Metadata.Annotations[SlipwayApi.PlatformAnnotation].ShouldBe(Amd64);
+        plan.ClientCertificate.ShouldNotBeNull().Lifetime.ShouldBe(TimeSpan.FromHours(2));
+        plan.Status.Phase.ShouldBe(Phases.Building);
+        plan.Status.StartedAt.ShouldBe(Now.UtcDateTime);
+        plan.Status.Platforms!.Select(platform => platform.Phase).ShouldBe([PlatformPhases.Building, PlatformPhases.Queued]);
+        plan.Status.Queue!.Reason.ShouldBe(Reasons.NoBuilderFree);
+    }
+
+    [Fact]
+    public void Plan_WhenNoBuilderIsReady_IsQueuedAndSaysSo()
+    {
+        var plan = BuildPlanner.Plan(Snapshot(Build(Amd64)) with { Slots = new Dictionary<string, SlotAnswer> { [Amd64] = SlotAnswer.Waiting(WaitReason.NoBuilderReady) } });
+
+        plan.Status.Phase.ShouldBe(Phases.Queued);
+        plan.Status.StartedAt.ShouldBeNull();
+        plan.Status.Queue!.Reason.ShouldBe(Reasons.NoBuilderReady);
+        plan.RequeueAfter.ShouldBeNull();
+    }
+
+    [Fact]
+    public void Plan_WhenItsOwnJobIsNotInTheStoreYet_CreatesNoSecondOne()
+    {
+        var snapshot = Snapshot(OfCommit(Amd64)).Granted(Amd64);
+        var first = BuildPlanner.Plan(snapshot);
+
+        var second = BuildPlanner.Plan(snapshot with { Build = snapshot.Build with { Status = first.Status }, Slots = new Dictionary<string, SlotAnswer>() });
+
+        second.Creates.ShouldBeEmpty();
+        second.SlotRequests.ShouldBeEmpty();
+        second.Status.Platforms!.ShouldHaveSingleItem().Phase.ShouldBe(PlatformPhases.Building);
+    }
+
+    [Fact]
+    public void Plan_WhenJobsWereCreatedAndTheStatusWriteWasLost_TakesThemAsTheyAre()
+    {
+        var snapshot = Snapshot(OfCommit(Amd64)).Granted(Amd64);
+        var created = Running(BuildPlanner.Plan(snapshot).Creates[0], Now.AddSeconds(-3));
+
+        var plan = BuildPlanner.Plan(Snapshot(OfCommit(Amd64)).With(created));
+
+        plan.Creates.ShouldBeEmpty();
+        plan.Status.StartedAt.ShouldBe(Now.AddSeconds(-3).UtcDateTime);
+        plan.Status.Platforms!.ShouldHaveSingleItem().Builder.ShouldBe(Builder().Name);
+    }
+
+    [Fact]
+    public void Plan_WhenOnePlatformHasPushed_RecordsItBeforeTheOtherEnds()
+    {
+        var (snapshot, amd64, _) = BothRunning();
+
+        var plan = BuildPlanner.Plan(snapshot.Replace(amd64.Ended(Pushed("a"))));
+
+        var status = plan.Status.Platforms![0];
+        status.Phase.ShouldBe(PlatformPhases.Succeeded);
+        status.PushedDigest.ShouldBe(Digest("a"));
+        status.ImageDigest.ShouldBe(Digest("image-a"));
+        status.Attestations!.Select(attestation => attestation.PredicateType).ShouldBe(["https://slsa.dev/provenance/v1", "https://spdx.dev/Document"]);
+        status.Cache!.Ratio.ShouldBe("0.92");
+        plan.Status.Phase.ShouldBe(Phases.Building);
+        plan.Creates.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void Plan_WhenAResultIsInStatus_NeedsItsJobNoMore()
+    {
+        var (snapshot, amd64, arm64) = BothRunning();
+        var recorded = BuildPlanner.Plan(snapshot.Replace(amd64.Ended(Pushed("a"))));
+        var without = snapshot with { Build = snapshot.Build with { Status = recorded.Status }, Jobs = [arm64.Ended(Pushed("b"))] };
+
+        var plan = BuildPlanner.Plan(without);
+
+        var publish = plan.Creates.ShouldHaveSingleItem();
+        publish.Metadata.Labels[SlipwayApi.RoleLabel].ShouldBe(JobRoles.Publish);
+        RunnerJson.Deserialize<PublishDescription>(publish.Spec.Template.Spec.Containers[0].Args[2]).Platforms
+            .ShouldBe([new PlatformIndex(Amd64, Digest("a")), new PlatformIndex(Arm64, Digest("b"))]);
+        plan.Status.Phase.ShouldBe(Phases.Publishing);
+    }
+
+    [Fact]
+    public void Plan_WhenPublished_IsSucceededWithTheIndexDigest()
+    {
+        var plan = BuildPlanner.Plan(Published());
+
+        plan.Status.Phase.ShouldBe(Phases.Succeeded);
+        plan.Status.IndexDigest.ShouldBe(Digest("index"));
+        plan.Status.Image.ShouldBe($"registry.example.com/team-a/hello@{Digest("index")}");
+        plan.Status.Tags.ShouldBe(["1.0", "latest"]);
+        plan.Status.Summary.ShouldBe(new BuildSummary { Platforms = "linux/amd64,linux/arm64", Cache = "22/24", Digest = Digest("index")[7..19] });
+        plan.Status.Status(Conditions.Ready).ShouldBe("True");
+        plan.Status.Status(Conditions.Succeeded).ShouldBe("True");
+        plan.Status.Status(Conditions.Complete).ShouldBe("True");
+        plan.Status.Status(Conditions.CacheHealthy).ShouldBe("True");
+        plan.Status.Status(Conditions.Reconciling).ShouldBeNull();
+        plan.Status.Status(Conditions.Stalled).ShouldBeNull();
+        plan.WithdrawSlots.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void Plan_WhenFinishedAndReadAgain_ChangesNothing()
+    {
+        var snapshot = Published();
+        var finished = snapshot.After(BuildPlanner.Plan(snapshot));
+
+        var plan = BuildPlanner.Plan(finished.Later(TimeSpan.FromMinutes(1)));
+
+        KubernetesJsonOf(plan.Status).ShouldBe(KubernetesJsonOf(finished.Build.Status!));
+        plan.Creates.ShouldBeEmpty();
+        plan.Deletes.ShouldBeEmpty();
+        plan.RequeueAfter.ShouldBe(TimeSpan.FromMinutes(9));
+    }
+
+    [Fact]
+    public void Plan_WhenNobodyNeedsTheLogsAnyMore_DeletesJobsAndMaterialsAndIsSilentThen()
+    {
+        var snapshot = Published();
+        var finished = snapshot.After(BuildPlanner.Plan(snapshot)).Later(TimeSpan.FromMinutes(10));
+
+        var cleaning = BuildPlanner.Plan(finished);
+        var clean = BuildPlanner.Plan(finished with { Jobs = [] });
+
+        cleaning.Deletes.Count.ShouldBe(finished.Jobs.Count);
+        cleaning.MaterialsToDelete.ShouldBe([finished.BuildKey]);
+        clean.Deletes.ShouldBeEmpty();
+        clean.MaterialsToDelete.ShouldBeEmpty();
+        clean.RequeueAfter.ShouldBeNull();
+    }
+
+    [Fact]
+    public void Plan_WhenAFinishedBuildIsEditedInAFieldThatDecidesNothing_MovesTheGenerationAlone()
+    {
+        var snapshot = Published();
+        var finished = snapshot.After(BuildPlanner.Plan(snapshot));
+        finished.Build.Metadata.Generation = 2;
+
+        var plan = BuildPlanner.Plan(finished with { Build = finished.Build with { Spec = finished.Build.Spec with { Timeout = "2h" } } });
+
+        plan.Status.ObservedGeneration.ShouldBe(2);
+        plan.Status.Phase.ShouldBe(Phases.Succeeded);
+        plan.Creates.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void Plan_WhenRerunChanges_EndsTheOldJobsBeforeItBuildsAgain()
+    {
+        var snapshot = Published();
+        var finished = snapshot.After(BuildPlanner.Plan(snapshot));
+        var changed = finished with { Build = finished.Build with { Spec = finished.Build.Spec with { Rerun = "2" } } };
+
+        var ending = BuildPlanner.Plan(changed);
+        var again = BuildPlanner.Plan(changed with { Jobs = [], Build = changed.Build with { Status = ending.Status } });
+
+        ending.Deletes.Count.ShouldBe(finished.Jobs.Count);
+        ending.Creates.ShouldBeEmpty();
+        ending.MaterialsToDelete.ShouldBe([finished.BuildKey]);
+        ending.Status.IndexDigest.ShouldBeNull();
+        again.SlotRequests.Count.ShouldBe(2);
+    }
+
+    [Fact]
+    public void Plan_WhenAnOldBuildIsRerun_CountsItsWaitFromTheRerunOn()
+    {
+        var snapshot = Published();
+        var finished = snapshot.After(BuildPlanner.Plan(snapshot)).Later(TimeSpan.FromDays(3));
+        var changed = finished with { Jobs = [], Build = finished.Build with { Spec = finished.Build.Spec with { Rerun = "2" } } };
+
+        var plan = BuildPlanner.Plan(changed.Granted(Amd64, Arm64));
+
+        plan.Status.Platforms!.Select(platform => platform.Queued).ShouldBe(["0s", "0s"]);
+    }
+
+    [Fact]
+    public void Plan_WhenOnePlatformFails_FailsTheBuildAndStopsTheOther()
+    {
+        var (snapshot, amd64, arm64) = BothRunning();
+
+        var plan = BuildPlanner.Plan(snapshot.Replace(amd64.Ended(Failed(FailureClass.User, FailureReasons.RunStepFailed))));
+
+        plan.Status.Phase.ShouldBe(Phases.Failed);
+        plan.Status.Status(Conditions.Stalled).ShouldBe("True");
+        plan.Status.Status(Conditions.Complete).ShouldBe("True");
+        plan.Status.Status(Conditions.Succeeded).ShouldBe("False");
+        plan.Status.Failure!.Class.ShouldBe("User");
+        plan.Status.Failure.Step.ShouldBe("[build 3/5] RUN make");
+        plan.Status.Failure.Log.ShouldBe($"kubectl logs -n team-a job/{amd64.Name}");
+        plan.Deletes.ShouldBe([arm64]);
+        plan.Status.Platforms!.Select(platform => platform.Phase).ShouldBe([PlatformPhases.Failed, PlatformPhases.Cancelled]);
+    }
+
+    [Fact]
+    public void Plan_WhenTheLookupFails_FailsWithItsReason()
+    {
+        var snapshot = Snapshot(Build());
+        var prepare = Running(BuildPlanner.Plan(snapshot).Creates[0]).Ended(Failed(FailureClass.Config, FailureReasons.RevisionNotFound));
+
+        var plan = BuildPlanner.Plan(snapshot.With(prepare));
+
+        plan.Status.Phase.ShouldBe(Phases.Failed);
+        plan.Status.Failure!.Reason.ShouldBe(FailureReasons.RevisionNotFound);
+    }
+
+    [Fact]
+    public void Plan_WhenPublishFails_MovesNothingAndFails()
+    {
+        var snapshot = Published();
+        var publish = snapshot.Jobs.Single(job => job.Role == JobRoles.Publish);
+
+        var plan = BuildPlanner.Plan(snapshot.Replace(publish.Ended(Failed(FailureClass.Registry, FailureReasons.RegistryUnavailable))));
+
+        plan.Status.Phase.ShouldBe(Phases.Failed);
+        plan.Status.IndexDigest.ShouldBeNull();
+        plan.Status.Tags.ShouldBeNull();
+    }
+
+    [Fact]
+    public void Plan_WhenThePodLeftNoResult_SaysThatTheRunnerWasLost()
+    {
+        var (snapshot, amd64, _) = BothRunning();
+
+        var plan = BuildPlanner.Plan(snapshot.Replace(amd64.EndedWith("", 137, "OOMKilled")));
+
+        plan.Status.Failure!.Reason.ShouldBe(FailureReasons.OutOfMemory);
+    }
+
+    [Fact]
+    public void Plan_WhenTheTerminationMessageIsNoResult_BelievesNothingOfIt()
+    {
+        var (snapshot, amd64, _) = BothRunning();
+
+        var plan = BuildPlanner.Plan(snapshot.Replace(amd64.EndedWith("sha256:forged", 0)));
+
+        plan.Status.Failure!.Reason.ShouldBe(Reasons.RunnerLost);
+        plan.Status.Platforms![0].ImageDigest.ShouldBeNull();
+    }
+
+    [Theory]
+    [InlineData("""{"indexDigest":"sha256:short"}""")]
+    [InlineData("""{"commit":"main"}""")]
+    [InlineData("""{"attestations":[{"manifestDigest":"x","predicateType":"p","digest":"y","size":1}]}""")]
+    [InlineData("""{"cache":{"steps":-1}}""")]
+    [InlineData("""{"failure":{"class":"User","reason":"no reason at all","message":""}}""")]
+    [InlineData("""{"failure":{"class":"Nobody","reason":"X","message":""}}""")]
+    public void Plan_WhenAResultHasNotTheShapeOfOne_BelievesNothingOfIt(string forged)
+    {
+        var (snapshot, amd64, _) = BothRunning();
+
+        var plan = BuildPlanner.Plan(snapshot.Replace(amd64.EndedWith(forged, 0)));
+
+        plan.Status.Failure!.Reason.ShouldBe(Reasons.RunnerLost);
+    }
+
+    [Fact]
+    public void Plan_WhenTheRunnerImageCannotBePulled_GivesUpAfterTheGraceAndDeletesTheJob()
+    {
+        var (snapshot, amd64, arm64) = BothRunning();
+        var waiting = amd64.WithPod(new V1ContainerState { Waiting = new V1ContainerStateWaiting { Reason = "ImagePullBackOff" } });
+        var stuck = snapshot.Replace(waiting);
+
+        var early = BuildPlanner.Plan(stuck);
+        var late = BuildPlanner.Plan(stuck.Later(Options.NotStartedAfter));
+
+        early.Status.Phase.ShouldBe(Phases.Building);
+        early.RequeueAfter.ShouldBe(Options.NotStartedAfter);
+        late.Status.Failure!.Reason.ShouldBe(Reasons.RunnerImagePullFailed);
+        late.Deletes.Select(job => job.Name).ShouldBe([amd64.Name, arm64.Name], ignoreOrder: true);
+    }
+
+    [Fact]
+    public void Plan_WhenNoNodeTakesThePod_GivesUpAfterTheLimit()
+    {
+        var (snapshot, amd64, _) = BothRunning();
+        var stuck = snapshot.Replace(amd64.WithPod(null, "Pending", new V1PodCondition { Type = "PodScheduled", Status = "False", Reason = "Unschedulable" }));
+
+        BuildPlanner.Plan(stuck).RequeueAfter.ShouldBe(Options.UnschedulableAfter);
+        BuildPlanner.Plan(stuck.Later(Options.UnschedulableAfter)).Status.Failure!.Reason.ShouldBe(Reasons.RunnerUnschedulable);
+    }
+
+    [Fact]
+    public void Plan_WhenNoPodCanBeCreated_GivesUpAndNamesTheCommandThatSaysWhy()
+    {
+        var (snapshot, amd64, _) = BothRunning();
+        var stuck = snapshot.Replace(amd64 with { Pods = [] });
+
+        var plan = BuildPlanner.Plan(stuck.Later(Options.NotStartedAfter));
+
+        plan.Status.Failure!.Reason.ShouldBe(Reasons.RunnerRefused);
+        plan.Status.Failure.Message!.ShouldContain($"kubectl describe job -n team-a {amd64.Name}");
+    }
+
+    [Fact]
+    public void Plan_WhenTheTimeIsOver_WaitsForTheRunnersOwnReportFirst()
+    {
+        var (snapshot, _, _) = BothRunning();
+
+        BuildPlanner.Plan(snapshot.Later(TimeSpan.FromHours(1))).Status.Phase.ShouldBe(Phases.Building);
+        var plan = BuildPlanner.Plan(snapshot.Later(TimeSpan.FromHours(1) + TimeSpan.FromSeconds(90)));
+
+        plan.Status.Failure!.Class.ShouldBe("Timeout");
+        plan.Deletes.Count.ShouldBe(2);
+    }
+
+    [Fact]
+    public void Plan_WhenTheTimeIsOverButEveryPlatformHasPushed_PublishesAllTheSame()
+    {
+        var (snapshot, amd64, arm64) = BothRunning();
+        var pushed = snapshot.Replace(amd64.Ended(Pushed("a"))).Replace(arm64.Ended(Pushed("b")));
+
+        BuildPlanner.Plan(pushed.Later(TimeSpan.FromHours(2))).Status.Phase.ShouldBe(Phases.Publishing);
+    }
+
+    [Fact]
+    public void Plan_WhenTheBuildIsBeingDeleted_StartsNothingInPlaceOfTheJobsThatGo()
+    {
+        var (snapshot, _, _) = BothRunning();
+        snapshot.Build.Metadata.DeletionTimestamp = Now.UtcDateTime;
+
+        var plan = BuildPlanner.Plan(snapshot.Granted(Amd64, Arm64).Later(TimeSpan.FromMinutes(1)) with { Jobs = [] });
+
+        plan.Creates.ShouldBeEmpty();
+        plan.WithdrawSlots.ShouldBeTrue();
+        plan.Status.ShouldBe(snapshot.Build.Status);
+    }
+
+    [Fact]
+    public void Plan_WhileItWaitsForABuilder_TimeDoesNotRun()
+    {
+        var snapshot = Snapshot(Build(Amd64)) with { Slots = new Dictionary<string, SlotAnswer> { [Amd64] = SlotAnswer.Waiting(WaitReason.NoBuilderFree) } };
+
+        BuildPlanner.Plan(snapshot.Later(TimeSpan.FromDays(2))).Status.Phase.ShouldBe(Phases.Queued);
+    }
+
+    [Fact]
+    public void Plan_WhenSomebodyDeletedTheJob_FailsInsteadOfWaitingForEver()
+    {
+        var (snapshot, _, arm64) = BothRunning();
+        var deleted = snapshot with { Jobs = [arm64] };
+
+        BuildPlanner.Plan(deleted).RequeueAfter.ShouldBe(JobResult.StoreLag);
+        BuildPlanner.Plan(deleted.Later(JobResult.StoreLag)).Status.Failure!.Reason.ShouldBe(Reasons.RunnerLost);
+    }
+
+    [Fact]
+    public void Plan_WhenThereIsNoPool_StallsAndGoesOnWhenItComes()
+    {
+        var snapshot = Snapshot(OfCommit()) with { Pool = null };
+
+        var stalled = BuildPlanner.Plan(snapshot);
+        var resumed = BuildPlanner.Plan(Snapshot(OfCommit() with { Status = stalled.Status }));
+
+        stalled.Status.Failure!.Reason.ShouldBe(Reasons.PoolNotFound);
+        stalled.Status.Status(Conditions.Stalled).ShouldBe("True");
+        stalled.Status.CompletedAt.ShouldBeNull();
+        resumed.SlotRequests.Count.ShouldBe(2);
+        resumed.Status.Status(Conditions.Stalled).ShouldBeNull();
+        resumed.Status.Failure.ShouldBeNull();
+    }
+
+    [Fact]
+    public void Plan_WhenThePoolAdmitsOnlyItsOwnNamespace_Stalls()
+    {
+        var pool = Pool();
+        var plan = BuildPlanner.Plan(Snapshot(OfCommit()) with { Pool = pool with { Spec = pool.Spec with { AllowedNamespaces = null } } });
+
+        plan.Status.Failure!.Reason.ShouldBe(Reasons.NamespaceNotAllowed);
+    }
+
+    [Theory]
+    [InlineData("builders", true)]
+    [InlineData("other", false)]
+    public void Plan_WhenThePoolAdmitsByLabel_LooksAtTheNamespacesLabels(string team, bool admitted)
+    {
+        var pool = Pool();
+        var selector = new V1LabelSelector { MatchLabels = new Dictionary<string, string> { ["team"] = "builders" } };
+        var snapshot = Snapshot(OfCommit()) with
+        {
+            Pool = pool with { Spec = pool.Spec with { AllowedNamespaces = new AllowedNamespaces { From = "Selector", Selector = selector } } },
+            NamespaceLabels = new Dictionary<string, string> { ["team"] = team },
+        };
+
+        BuildPlanner.Plan(snapshot).Status.Failure?.Reason.ShouldBe(Reasons.NamespaceNotAllowed);
+        (BuildPlanner.Plan(snapshot).SlotRequests.Count == 2).ShouldBe(admitted);
+    }
+
+    [Fact]
+    public void Plan_WhenThePoolLacksThePlatform_NamesThoseItHas()
+    {
+        var plan = BuildPlanner.Plan(Snapshot(OfCommit(Amd64, "linux/s390x")));
+
+        plan.Status.Failure!.Reason.ShouldBe(Reasons.PlatformNotInPool);
+        plan.Status.Failure.Message!.ShouldContain("linux/amd64, linux/arm64");
+    }
+
+    [Fact]
+    public void Plan_WhenThePoolIsStalled_PassesItsReasonOn()
+    {
+        var pool = Pool();
+        var plan = BuildPlanner.Plan(Snapshot(OfCommit()) with
+        {
+            Pool = pool with
+            {
+                Status = new BuilderPoolStatus
+                {
+                    ObservedGeneration = 1,
+                    Conditions = [new V1Condition { Type = Conditions.Stalled, Status = "True", Reason = Reasons.BuilderImagePullFailed, Message = "The image is not there." }],
+                },
+            },
+        });
+
+        plan.Status.Failure!.Reason.ShouldBe(Reasons.PoolStalled);
+        plan.Status.Failure.Message!.ShouldContain("The image is not there.");
+    }
+
+    [Fact]
+    public void Plan_WhenTheSpecIsInvalid_StallsWithEveryError()
+    {
+        var plan = BuildPlanner.Plan(Snapshot(OfCommit()) with { ValidationErrors = ["spec.output.tags: at least one.", "spec.timeout: too long."] });
+
+        plan.Status.Failure!.Reason.ShouldBe(Reasons.Invalid);
+        plan.Status.Failure.Message.ShouldBe("spec.output.tags: at least one. spec.timeout: too long.");
+    }
+
+    [Fact]
+    public void Plan_WhenThePoolGainsAPlatformLater_KeepsWhatWasDecided()
+    {
+        var (snapshot, _, _) = BothRunning();
+        var pool = Pool();
+
+        var plan = BuildPlanner.Plan(snapshot with { Pool = pool with { Spec = pool.Spec with { Platforms = [.. pool.Spec.Platforms, new PoolPlatform { Platform = "linux/riscv64" }] } } });
+
+        plan.Status.Platforms!.Count.ShouldBe(2);
+    }
+
+    [Fact]
+    public void Plan_WhenTheCacheCredentialsAreMissing_SaysSoAndSucceedsAllTheSame()
+    {
+        var snapshot = Published();
+        var amd64 = snapshot.Jobs.Single(job => job.Platform == Amd64);
+        var missing = Pushed("a") with { Cache = new CacheResult { Steps = 12, CredentialsMissing = true } };
+        var build = snapshot.Build with { Status = snapshot.Build.Status! with { Platforms = null } };
+
+        var plan = BuildPlanner.Plan(snapshot.Replace(amd64.Ended(missing)) with { Build = build });
+
+        plan.Status.Phase.ShouldBe(Phases.Succeeded);
+        plan.Status.Conditions!.Single(condition => condition.Type == Conditions.CacheHealthy).Reason.ShouldBe(Reasons.CacheCredentialsMissing);
+    }
+
+    private static string KubernetesJsonOf(ImageBuildStatus status) => k8s.KubernetesJson.Serialize(status);
+
+    private static BuildDescription DescriptionOf(V1Job job) => RunnerJson.Deserialize<BuildDescription>(job.Spec.Template.Spec.Containers[0].Args[2]);
+
+    private static V1Alpha1ImageBuild OfCommit(params string[] platforms)
+    {
+        var build = Build(platforms);
+        return build with { Spec = build.Spec with { Source = new BuildSource { Git = build.Spec.Source.Git! with { Revision = Commit } } } };
+    }
+
+    private static (BuildSnapshot Snapshot, BuildJob Amd64, BuildJob Arm64) BothRunning()
+    {
+        var snapshot = Snapshot(OfCommit()).Granted(Amd64, Arm64);
+        var running = snapshot.After(BuildPlanner.Plan(snapshot)) with { Slots = new Dictionary<string, SlotAnswer>() };
+        return (running, running.Jobs[0], running.Jobs[1]);
+    }
+
+    private static BuildSnapshot Published()
+    {
+        var (snapshot, amd64, arm64) = BothRunning();
+        var pushed = snapshot.Replace(amd64.Ended(Pushed("a"))).Replace(arm64.Ended(Pushed("b")));
+        var publishing = pushed.After(BuildPlanner.Plan(pushed));
+        var publish = publishing.Jobs.Single(job => job.Role == JobRoles.Publish);
+        return publishing.Replace(publish.Ended(new RunResult { IndexDigest = Digest("index"), Published = true }));
+    }
+}

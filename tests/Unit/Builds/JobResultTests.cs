@@ -1,0 +1,62 @@
+using k8s;
+using k8s.Models;
+using Slipway.Api;
+using Slipway.Builds;
+using Slipway.Runner;
+
+namespace Slipway.Tests.Unit.Builds;
+
+/// <summary>What a real kubelet (1.20.2) wrote about pods that failed, each once captured from the local cluster.</summary>
+public sealed class JobResultTests
+{
+    private static readonly BuildOptions Options = BuildFixture.Options;
+
+    [Theory]
+    [InlineData("image-missing", FailureClass.Config, Reasons.RunnerImagePullFailed, "slipway/nope:nope")]
+    [InlineData("unschedulable", FailureClass.Config, Reasons.RunnerUnschedulable, "spec.job")]
+    [InlineData("out-of-memory", FailureClass.Infrastructure, FailureReasons.OutOfMemory, "spec.job.resources.limits.memory")]
+    [InlineData("deadline-exceeded", FailureClass.Timeout, Reasons.TimedOut, "spec.timeout")]
+    [InlineData("cannot-start", FailureClass.Config, Reasons.RunnerNotStarted, "kubectl describe pod")]
+    [InlineData("config-error", FailureClass.Config, Reasons.RunnerNotStarted, "kubectl describe pod")]
+    [InlineData("no-result", FailureClass.Infrastructure, Reasons.RunnerLost, "exit code 7")]
+    internal void Of_WhatTheKubeletWrote_IsAFailureThatAPersonCanActOn(string golden, FailureClass failureClass, string reason, string message)
+    {
+        var pod = Read<V1Pod>(golden);
+
+        var result = JobResult.Of(JobOf(pod), Options, Created(pod) + Options.UnschedulableAfter);
+
+        var failure = result.ShouldNotBeNull().Failure.ShouldNotBeNull();
+        (failure.Class, failure.Reason).ShouldBe((failureClass, reason));
+        failure.Message.ShouldContain(message);
+    }
+
+    [Theory]
+    [InlineData("image-missing")]
+    [InlineData("unschedulable")]
+    [InlineData("config-error")]
+    public void Of_WhatMayStillMend_WaitsAndKnowsUntilWhen(string golden)
+    {
+        var pod = Read<V1Pod>(golden);
+
+        JobResult.Of(JobOf(pod), Options, Created(pod)).ShouldBeNull();
+        JobResult.GivesUpAt(JobOf(pod), Options).ShouldNotBeNull().ShouldBeGreaterThan(Created(pod));
+    }
+
+    [Fact]
+    public void Of_AJobWhosePodWasRefused_NamesTheCommandThatSaysWhy()
+    {
+        var job = Read<V1Job>("job-refused");
+        var created = new DateTimeOffset(job.Metadata.CreationTimestamp!.Value.ToUniversalTime());
+
+        JobResult.Of(new BuildJob(job, []), Options, created).ShouldBeNull();
+        JobResult.Of(new BuildJob(job, []), Options, created + Options.NotStartedAfter)!.Failure!.Message.ShouldContain("kubectl describe job -n capture refused");
+    }
+
+    private static BuildJob JobOf(V1Pod pod) =>
+        new(new V1Job { Metadata = new V1ObjectMeta { Name = "app", NamespaceProperty = "capture", CreationTimestamp = pod.Metadata.CreationTimestamp } }, [pod]);
+
+    private static DateTimeOffset Created(V1Pod pod) => new(pod.Metadata.CreationTimestamp!.Value.ToUniversalTime());
+
+    private static T Read<T>(string golden) =>
+        KubernetesJson.Deserialize<T>(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Golden", "pods", $"{golden}.json")));
+}
