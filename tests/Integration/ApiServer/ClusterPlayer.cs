@@ -1,0 +1,156 @@
+using System.Text.Json.Nodes;
+using k8s;
+using k8s.Models;
+using Slipway.Api;
+using Slipway.Builds;
+using Slipway.Kube;
+using Slipway.Kube.Client;
+using Slipway.Kube.Writing;
+using Slipway.Pools;
+using Slipway.Runner;
+
+namespace Slipway.Tests.Integration.ApiServer;
+
+/// <summary>Does by hand what controller-manager, scheduler and kubelet do in a cluster, one step at a time.</summary>
+internal sealed class ClusterPlayer(KubeClient client)
+{
+    private const string Facts = """{"version":"v0.13.2","maxUserNamespaces":15000,"apparmorRestrictsUserNamespaces":null}""";
+    private int _address;
+
+    /// <summary>The pods of a pool's StatefulSets, each with an address and Ready.</summary>
+    public async Task StartBuildersAsync(V1Alpha1BuilderPool pool)
+    {
+        foreach (var platform in pool.Spec.Platforms)
+        {
+            var key = new NamespacedName(pool.Metadata.NamespaceProperty, ChildNames.StatefulSet(pool.Metadata.Name, Platform.Parse(platform.Platform)));
+            var set = await Eventually.SoAsync($"StatefulSet {key} is there", () => client.GetOrDefaultAsync<V1StatefulSet>(key, default), set => set is not null);
+            for (var ordinal = 0; ordinal < (set!.Spec.Replicas ?? 1); ordinal++) await StartBuilderAsync(set, ordinal);
+        }
+    }
+
+    /// <summary>Waits for the build's Job of that role and platform.</summary>
+    public async Task<V1Job> JobAsync(V1Alpha1ImageBuild build, string role, string? platform = null)
+    {
+        var jobs = await Eventually.SoAsync($"the {role} Job of {NamespacedName.Of(build)} {platform} is there", () => JobsAsync(build), jobs => jobs.Any(IsIt));
+        return jobs.Single(IsIt);
+
+        bool IsIt(V1Job job) => job.Metadata.DeletionTimestamp is null && job.Metadata.Labels[SlipwayApi.RoleLabel] == role
+            && (platform is null || job.Metadata.Annotations?[SlipwayApi.PlatformAnnotation] == platform);
+    }
+
+    public async Task<IReadOnlyList<V1Job>> JobsAsync(V1Alpha1ImageBuild build) =>
+        [.. (await ListAsync<V1Job>(build.Metadata.NamespaceProperty)).Where(job => OwnedBy(job, build.Metadata.Uid))];
+
+    /// <summary>The Job's pod, running on a node.</summary>
+    public async Task<V1Pod> StartAsync(V1Job job)
+    {
+        var pod = await client.CreateAsync(new V1Pod
+        {
+            Metadata = new V1ObjectMeta
+            {
+                Name = $"{job.Metadata.Name}-x",
+                NamespaceProperty = job.Metadata.NamespaceProperty,
+                Labels = job.Spec.Template.Metadata.Labels,
+                OwnerReferences = [Owner("batch/v1", "Job", job)],
+            },
+            Spec = OnNode(job.Spec.Template.Spec),
+        }, default);
+        return await StatusAsync(pod, new V1PodStatus
+        {
+            Phase = "Running",
+            ContainerStatuses = [Container(BuildObjects.ContainerName, new V1ContainerState { Running = new V1ContainerStateRunning() }, ready: true)],
+        });
+    }
+
+    /// <summary>The pod ends with that result as its termination message, and the Job after it.</summary>
+    public async Task EndAsync(V1Job job, V1Pod pod, RunResult result)
+    {
+        var good = result.Failure is null;
+        var ended = new V1ContainerStateTerminated { ExitCode = good ? 0 : 1, Message = RunnerJson.Serialize(result), Reason = good ? "Completed" : "Error" };
+        await StatusAsync(pod, new V1PodStatus
+        {
+            Phase = good ? "Succeeded" : "Failed",
+            ContainerStatuses = [Container(BuildObjects.ContainerName, new V1ContainerState { Terminated = ended }, ready: false)],
+        });
+        await StatusAsync(job, new V1JobStatus { Conditions = [new V1JobCondition { Type = good ? "Complete" : "Failed", Status = "True" }] });
+    }
+
+    /// <summary>From the Job's appearance to its end.</summary>
+    public async Task<V1Job> RunAsync(V1Alpha1ImageBuild build, string role, RunResult result, string? platform = null)
+    {
+        var job = await JobAsync(build, role, platform);
+        await EndAsync(job, await StartAsync(job), result);
+        return job;
+    }
+
+    /// <summary>The garbage collector's round: takes what lost its owner, and ends foreground deletions. True where there was something.</summary>
+    public async Task<bool> CollectAsync(string space)
+    {
+        var objects = new List<IKubernetesObject<V1ObjectMeta>>(
+            [.. await ListAsync<V1Alpha1ImageBuild>(space), .. await ListAsync<V1Job>(space), .. await ListAsync<V1Pod>(space), .. await ListAsync<V1Secret>(space), .. await ListAsync<V1ConfigMap>(space)]);
+        var alive = objects.Where(item => item.Metadata.DeletionTimestamp is null).Select(item => item.Metadata.Uid).ToHashSet();
+        var lost = objects.Where(item => item.Metadata.OwnerReferences is { Count: > 0 } owners && !owners.Any(owner => alive.Contains(owner.Uid))).ToList();
+        foreach (var item in lost) await DeleteAsync(item);
+        var going = objects.OfType<V1Job>().Where(job => job.Metadata.DeletionTimestamp is not null).ToList();
+        foreach (var job in going) await client.PatchAsync<V1Job>(NamespacedName.Of(job), new JsonObject { ["metadata"] = new JsonObject { ["finalizers"] = null } }, default);
+        return lost.Count + going.Count > 0;
+    }
+
+    public async Task<IReadOnlyList<T>> ListAsync<T>(string space)
+        where T : class, IKubernetesObject<V1ObjectMeta> => (await client.ListPageAsync<T>(new ListQuery { Namespace = space }, default)).Items;
+
+    public static bool OwnedBy(IMetadata<V1ObjectMeta> child, string uid) =>
+        child.Metadata.OwnerReferences?.Any(owner => owner.Controller is true && owner.Uid == uid) ?? false;
+
+    private async Task StartBuilderAsync(V1StatefulSet set, int ordinal)
+    {
+        var pod = await client.CreateAsync(new V1Pod
+        {
+            Metadata = new V1ObjectMeta
+            {
+                Name = ChildNames.BuilderPod(set.Metadata.Name, ordinal),
+                NamespaceProperty = set.Metadata.NamespaceProperty,
+                Labels = set.Spec.Template.Metadata.Labels,
+                Annotations = set.Spec.Template.Metadata.Annotations,
+                OwnerReferences = [Owner("apps/v1", "StatefulSet", set)],
+            },
+            Spec = OnNode(set.Spec.Template.Spec),
+        }, default);
+        await StatusAsync(pod, new V1PodStatus
+        {
+            Phase = "Running",
+            PodIP = $"198.18.0.{Interlocked.Increment(ref _address) % 250 + 2}",
+            Conditions = [new V1PodCondition { Type = "Ready", Status = "True" }],
+            InitContainerStatuses = [Container(Preflight.ContainerName, new V1ContainerState { Terminated = new V1ContainerStateTerminated { ExitCode = 0, Message = Facts } }, ready: true)],
+            ContainerStatuses = [Container(PoolObjects.Container, new V1ContainerState { Running = new V1ContainerStateRunning() }, ready: true)],
+        });
+    }
+
+    private async Task<T> StatusAsync<T>(T entity, object status)
+        where T : class, IKubernetesObject<V1ObjectMeta> =>
+        await client.PatchStatusAsync<T>(NamespacedName.Of(entity), entity.Metadata.Uid, null, KubeJson.ToNode(status), default);
+
+    /// <summary>At once: no kubelet has to agree.</summary>
+    private Task<bool> DeleteAsync(IKubernetesObject<V1ObjectMeta> item) => item switch
+    {
+        V1Job job => client.DeleteAsync<V1Job>(NamespacedName.Of(job), null, PropagationPolicy.Background, default),
+        V1Secret secret => client.DeleteAsync<V1Secret>(NamespacedName.Of(secret), null, PropagationPolicy.Background, default),
+        V1ConfigMap config => client.DeleteAsync<V1ConfigMap>(NamespacedName.Of(config), null, PropagationPolicy.Background, default),
+        V1Pod pod => client.DeleteAsync<V1Pod>(NamespacedName.Of(pod), null, PropagationPolicy.Background, default),
+        _ => throw new ArgumentException($"nobody collects a {item.Kind}", nameof(item)),
+    };
+
+    /// <summary>A pod without a node goes at once when it is deleted; one on a node would wait for its kubelet.</summary>
+    private static V1PodSpec OnNode(V1PodSpec template)
+    {
+        var spec = KubernetesJson.Deserialize<V1PodSpec>(KubernetesJson.Serialize(template));
+        spec.TerminationGracePeriodSeconds = 0;
+        return spec;
+    }
+
+    private static V1OwnerReference Owner(string version, string kind, IMetadata<V1ObjectMeta> owner) =>
+        new() { ApiVersion = version, Kind = kind, Name = owner.Metadata.Name, Uid = owner.Metadata.Uid, Controller = true, BlockOwnerDeletion = true };
+
+    private static V1ContainerStatus Container(string name, V1ContainerState state, bool ready) =>
+        new() { Name = name, State = state, Ready = ready, Image = "i", ImageID = "", RestartCount = 0 };
+}

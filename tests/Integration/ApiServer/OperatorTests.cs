@@ -1,0 +1,88 @@
+using k8s;
+using k8s.Models;
+using Slipway.Api;
+using Slipway.Builds;
+
+namespace Slipway.Tests.Integration.ApiServer;
+
+/// <summary>What the operator asks of the API server, by the audit log.</summary>
+[Collection(ApiServerTests.Name)]
+public sealed class OperatorTests(ApiServerFixture fixture)
+{
+    [Fact]
+    public async Task Operator_WhenItStartsAgain_WritesNothingForWhatIsFinished()
+    {
+        var story = await Story.WithFarmAsync(fixture);
+        var done = await story.BuildAsync("first");
+        // A status that holds the time of the pass would be the same within one second.
+        await Eventually.SoAsync("another second", () => Task.FromResult(TimeProvider.System.GetUtcNow().UtcDateTime), now => now >= done.Status!.CompletedAt!.Value.AddSeconds(1));
+        await Eventually.SoAsync("the pool is idle again", story.ReadyPoolAsync, pool => pool.Status!.Platforms!.All(platform => platform.Building == 0));
+        var before = await VersionsAsync(story);
+        await fixture.StopOperatorAsync();
+        var mark = fixture.Audit.Mark();
+
+        await fixture.StartOperatorAsync();
+        // First come, first served: when these have ended, the passes of the start are over.
+        var other = await Story.WithFarmAsync(fixture);
+        await other.BuildAsync("after");
+
+        var asked = fixture.Audit.Since(mark);
+        asked.ShouldContain(entry => entry.IsWrite && entry.Namespace == other.Tenant);
+        asked.Where(entry => entry.IsWrite && entry.Namespace == story.Tenant).ShouldBeEmpty();
+        // What was applied is known to the process alone: the pool's objects are applied once more, and stay as they are.
+        asked.Where(entry => entry.IsWrite && entry.Namespace == story.Builders).ShouldAllBe(entry => entry.Verb == "patch" && entry.Subresource == null);
+        (await VersionsAsync(story)).ShouldBe(before);
+    }
+
+    [Fact]
+    public async Task Operator_WhenItStartsInTheMiddleOfABuild_GoesOnWithTheSameJob()
+    {
+        var story = await Story.WithFarmAsync(fixture);
+        var build = await story.CreateBuildAsync("hello", Story.Amd64);
+        var job = await story.Player.JobAsync(build, JobRoles.Build);
+        var pod = await story.Player.StartAsync(job);
+        await fixture.StopOperatorAsync();
+        await story.Player.EndAsync(job, pod, Story.Pushed('a', published: true));
+
+        await fixture.StartOperatorAsync();
+        var done = await story.PhaseAsync(build, Phases.Succeeded);
+
+        (await story.Player.JobsAsync(build)).ShouldHaveSingleItem().Metadata.Uid.ShouldBe(job.Metadata.Uid);
+        done.Status!.IndexDigest.ShouldBe(Story.Digest('a'));
+    }
+
+    [Fact]
+    public async Task Operator_WhenItWorks_ReadsNoSecretOutsideItsNamespace()
+    {
+        var story = await Story.WithFarmAsync(fixture);
+        await story.BuildAsync("hello");
+
+        var verbs = fixture.Audit.Since().Where(entry => entry.Resource == "secrets" && entry.Namespace != ApiServerFixture.OperatorNamespace)
+            .Select(entry => entry.Verb).Distinct().ToList();
+
+        verbs.ShouldContain("create");
+        verbs.Except(["create", "delete"]).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Operator_WhenItWorks_IsRefusedNothing()
+    {
+        var story = await Story.WithFarmAsync(fixture);
+        await story.BuildAsync("hello");
+
+        fixture.Audit.Since().Where(entry => entry.Code is 401 or 403 or 422).ShouldBeEmpty("config/rbac grants what the operator does");
+    }
+
+    /// <summary>Every object of the story, with its resourceVersion.</summary>
+    private static async Task<IReadOnlyList<string>> VersionsAsync(Story story)
+    {
+        var (player, builders, tenant) = (story.Player, story.Builders, story.Tenant);
+        IEnumerable<IKubernetesObject<V1ObjectMeta>> all =
+        [
+            .. await player.ListAsync<V1Alpha1BuilderPool>(builders), .. await player.ListAsync<V1StatefulSet>(builders), .. await player.ListAsync<V1Service>(builders),
+            .. await player.ListAsync<V1ConfigMap>(builders), .. await player.ListAsync<V1Secret>(builders),
+            .. await player.ListAsync<V1Alpha1ImageBuild>(tenant), .. await player.ListAsync<V1Job>(tenant), .. await player.ListAsync<V1Secret>(tenant),
+        ];
+        return [.. all.Select(item => $"{item.GetType().Name} {item.Metadata.Name} {item.Metadata.ResourceVersion}")];
+    }
+}
