@@ -1,0 +1,30 @@
+namespace Slipway.Tests.E2E;
+
+/// <summary>A Kubernetes with the operator on it, and what builds need around it.</summary>
+internal interface ITestCluster : IAsyncDisposable
+{
+    Task StartAsync();
+
+    string Kubeconfig { get; }
+
+    /// <summary>The rootless BuildKit image of the pools.</summary>
+    string BuildkitImage { get; }
+
+    IReadOnlyList<string> Platforms { get; }
+
+    /// <summary>The registry that builds push to.</summary>
+    TestRegistry Registry { get; }
+
+    /// <summary>Entries for a pool's spec.registries beside the push registry's own.</summary>
+    IReadOnlyList<Api.PoolRegistry> Mirrors { get; }
+
+    /// <summary>Makes a repository with these files in one commit on branch main; returns its address and the commit.</summary>
+    Task<(string Url, string Commit)> PushAsync(string name, IReadOnlyDictionary<string, string> files);
+}
+
+internal sealed record TestRegistry(string Host, string? User, string? Password, string? CaPath)
+{
+    public string? Ca => CaPath is null ? null : File.ReadAllText(CaPath);
+
+    public bool PlainHttp => CaPath is null;
+}

@@ -1,0 +1,57 @@
+using k8s.Models;
+using Slipway.Api;
+using Slipway.Kube;
+using Slipway.Kube.Client;
+
+namespace Slipway.Tests.E2E;
+
+/// <summary>One test's namespace and the builds in it.</summary>
+internal sealed class Tenant(ClusterFixture fixture, string name) : IAsyncDisposable
+{
+    public string Name => name;
+
+    public async ValueTask DisposeAsync() =>
+        await fixture.Client.DeleteAsync<V1Namespace>(new NamespacedName("", name), null, PropagationPolicy.Background, default);
+
+    public string Repository(string image) => $"{fixture.Cluster.Registry.Host}/{name}/{image}";
+
+    /// <summary>A build of an inline Dockerfile, as most tests want it.</summary>
+    public V1Alpha1ImageBuild Inline(string image, string dockerfile, params string[] platforms) => Build(image, platforms) with
+    {
+        Spec = Spec(image, platforms) with { Source = new BuildSource { Inline = new InlineBuildSource { Files = new Dictionary<string, string> { ["Dockerfile"] = dockerfile } } } },
+    };
+
+    public V1Alpha1ImageBuild Git(string image, string url, string revision, params string[] platforms) => Build(image, platforms) with
+    {
+        Spec = Spec(image, platforms) with { Source = new BuildSource { Git = new GitBuildSource { Url = url, Revision = revision } } },
+    };
+
+    public Task<V1Alpha1ImageBuild> CreateAsync(V1Alpha1ImageBuild build) => fixture.Client.CreateAsync(build, default);
+
+    public Task<V1Alpha1ImageBuild> ReadAsync(string image) => fixture.Client.GetAsync<V1Alpha1ImageBuild>(new NamespacedName(name, image), default);
+
+    /// <summary>The build once it has ended, well or badly.</summary>
+    public async Task<V1Alpha1ImageBuild> EndOfAsync(string image, TimeSpan? limit = null) => await ClusterFixture.EventuallyAsync(
+        $"{name}/{image} has ended", limit ?? TimeSpan.FromMinutes(4), () => ReadAsync(image),
+        build => build.Status?.ObservedGeneration == build.Metadata.Generation && build.Status?.Conditions.IsTrue(Conditions.Complete) is true);
+
+    private V1Alpha1ImageBuild Build(string image, string[] platforms) => new()
+    {
+        Metadata = new V1ObjectMeta { Name = image, NamespaceProperty = name },
+        Spec = Spec(image, platforms),
+    };
+
+    private ImageBuildSpec Spec(string image, string[] platforms) => new()
+    {
+        PoolRef = new PoolReference { Name = ClusterFixture.PoolName, Namespace = ClusterFixture.PoolNamespace },
+        Platforms = platforms.Length == 0 ? null : platforms,
+        Output = new BuildOutput
+        {
+            Image = Repository(image),
+            Tags = ["1"],
+            CredentialsSecretRef = fixture.Cluster.Registry.User is null ? null : new LocalReference { Name = "push" },
+            PlainHttp = fixture.Cluster.Registry.PlainHttp ? true : null,
+            Ca = fixture.Cluster.Registry.Ca,
+        },
+    };
+}

@@ -1,0 +1,51 @@
+using System.Reflection;
+using System.Text.RegularExpressions;
+using Slipway.Api;
+using Slipway.Builds;
+using Slipway.Runner;
+
+namespace Slipway.Tests.Unit;
+
+/// <summary>What the docs list is what the code has.</summary>
+public sealed partial class DocsTests
+{
+    [Fact]
+    public void Reasons_InTheDocs_AreThoseOfTheCode()
+    {
+        var code = Constants(typeof(Reasons)).Concat(Constants(typeof(FailureReasons))).ToHashSet();
+
+        var docs = Row().Matches(File.ReadAllText(Repository.Path("docs/reasons.md"))).Select(match => match.Groups[1].Value).ToHashSet();
+
+        docs.ShouldBe(code, ignoreOrder: true);
+    }
+
+    [Fact]
+    public void Options_InTheDocs_AreThoseOfTheOperator()
+    {
+        var code = OperatorCommand.Create().Options.Select(option => option.Name).Where(name => name.StartsWith("--", StringComparison.Ordinal)).ToHashSet();
+
+        var docs = OptionRow().Matches(File.ReadAllText(Repository.Path("docs/operator.md"))).Select(match => match.Groups[1].Value).ToHashSet();
+
+        docs.ShouldBe(code, ignoreOrder: true);
+    }
+
+    [Fact]
+    public void Phases_InTheDocs_AreThoseOfTheCode()
+    {
+        var table = PhaseTable().Match(File.ReadAllText(Repository.Path("docs/status.md"))).Value;
+
+        Row().Matches(table).Select(match => match.Groups[1].Value).ShouldBe(Constants(typeof(Phases)), ignoreOrder: true);
+    }
+
+    private static IEnumerable<string> Constants(Type type) =>
+        type.GetFields(BindingFlags.Public | BindingFlags.Static).Where(field => field.IsLiteral).Select(field => (string)field.GetRawConstantValue()!);
+
+    [GeneratedRegex(@"^\| `([A-Za-z]+)` \|", RegexOptions.Multiline)]
+    private static partial Regex Row();
+
+    [GeneratedRegex(@"^\| `(--[a-z-]+)` \|", RegexOptions.Multiline)]
+    private static partial Regex OptionRow();
+
+    [GeneratedRegex(@"^\| phase \|.*\n(\|.*\n)+", RegexOptions.Multiline)]
+    private static partial Regex PhaseTable();
+}

@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Formatting of the code, the shell scripts, and the chart.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source tests/cluster/lib.sh
+
+host_needs shellcheck
+dotnet format Operator.sln --verify-no-changes
+git ls-files '*.sh' tests/cluster/cluster .ci/run | xargs shellcheck --severity=warning --external-sources --source-path=SCRIPTDIR
+tests/cluster/build/kubectl-helm.sh
+"$(artifact_path kubectl-helm)/helm" lint --strict charts/slipway

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# tests/run.sh SUITE…: builds the suites, runs them one after the other, prints each one's seconds and, alone on the
+# last line, the sum over all: "N passed, N failed" (and ", N skipped" where some were).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+passed=0 failed=0 skipped=0
+
+# attribute FILE NAME: of the one <assembly> in an xUnit result file.
+attribute() { sed -n "0,/<assembly /s/.*<assembly [^>]*[[:space:]]$2=\"\([0-9.]*\)\".*/\1/p" "$1" | head -n 1; }
+
+run() {
+  local suite=$1 start=$SECONDS status=0 file=$results/$1.xml
+  echo "== $suite: building"
+  dotnet build "tests/$suite" --nologo -v quiet
+  echo "== $suite: running"
+  "tests/$suite/bin/Debug/net10.0/Slipway.Tests.$suite" -noLogo -noColor -result-xml "$file" || status=$?
+  if [[ ! -s $file ]]; then
+    echo "== $suite: ended without a result (exit code $status)"
+    failed=$((failed + 1))
+    return
+  fi
+  local suite_failed=$(($(attribute "$file" failed) + $(attribute "$file" errors)))
+  # A runner that fails without a failed test (a fixture, a crash) has failed all the same.
+  [[ $status == 0 || $suite_failed != 0 ]] || suite_failed=1
+  passed=$((passed + $(attribute "$file" passed)))
+  failed=$((failed + suite_failed))
+  skipped=$((skipped + $(attribute "$file" skipped)))
+  echo "== $suite: $((SECONDS - start)) s"
+}
+
+for suite in "$@"; do run "$suite"; done
+
+line="$passed passed, $failed failed"
+[[ $skipped == 0 ]] || line+=", $skipped skipped"
+echo "$line"
+[[ $failed == 0 && $passed != 0 ]]
