@@ -16,6 +16,9 @@ public sealed partial class BuildTests(ApiServerFixture fixture)
 {
     private const int MostWrites = 6;
 
+    /// <summary>Pending, Building, one platform's end, Publishing, Succeeded.</summary>
+    private const int MostStatusWrites = 5;
+
     [Fact]
     public async Task Build_WhenItIsCreated_HasNotBeenLookedAt()
     {
@@ -33,7 +36,7 @@ public sealed partial class BuildTests(ApiServerFixture fixture)
         var prepare = await story.Player.JobAsync(build, JobRoles.Prepare);
         (await story.Player.JobsAsync(build)).Count.ShouldBe(1, "nothing starts before the commit is known");
         (await story.PhaseAsync(build, Phases.Pending)).Status!.Conditions.IsTrue(Conditions.Reconciling).ShouldBeTrue();
-        await story.Player.EndAsync(prepare, await story.Player.StartAsync(prepare), new RunResult { Commit = Story.Commit, DurationSeconds = 1 });
+        await story.Player.EndAsync(prepare, await story.Player.StartAsync(prepare), Story.Prepared);
         var amd64 = await story.Player.JobAsync(build, JobRoles.Build, Story.Amd64);
         var arm64 = await story.Player.JobAsync(build, JobRoles.Build, Story.Arm64);
         Description<BuildDescription>(amd64).Commit.ShouldBe(Story.Commit);
@@ -45,7 +48,7 @@ public sealed partial class BuildTests(ApiServerFixture fixture)
         Description<PublishDescription>(publish).Platforms.Select(platform => (platform.Platform, platform.Digest))
             .ShouldBe([(Story.Amd64, Story.Digest('1')), (Story.Arm64, Story.Digest('4'))]);
         await story.PhaseAsync(build, Phases.Publishing);
-        await story.Player.EndAsync(publish, await story.Player.StartAsync(publish), new RunResult { IndexDigest = Story.Digest('f'), Published = true, DurationSeconds = 2 });
+        await story.Player.EndAsync(publish, await story.Player.StartAsync(publish), Story.Published);
 
         var done = await story.PhaseAsync(build, Phases.Succeeded);
 
@@ -72,6 +75,23 @@ public sealed partial class BuildTests(ApiServerFixture fixture)
     }
 
     [Fact]
+    public async Task Build_WhenItHasTwoPlatforms_WritesOnceAStep()
+    {
+        var story = await Story.WithFarmAsync(fixture);
+        var mark = fixture.Audit.Mark();
+
+        await story.BuildOnBothAsync("hello");
+
+        await Eventually.SoAsync("the pool is idle again", story.ReadyPoolAsync, pool => pool.Status!.Platforms!.All(platform => platform.Building == 0));
+        var changed = fixture.Audit.Since(mark).Where(entry => entry.Changed).ToList();
+        var (writes, ofPool) = (changed.Where(entry => entry.Namespace == story.Tenant).ToList(), changed.Count(entry => entry.Namespace == story.Builders));
+        TestContext.Current.TestOutputHelper?.WriteLine($"{writes.Count} writes of the build, {ofPool} of its pool's status:\n{string.Join('\n', writes)}");
+        writes.Count(entry => entry is { Verb: "create", Resource: "jobs" }).ShouldBe(4);
+        writes.Count(entry => entry is { Verb: "create", Resource: "secrets" }).ShouldBe(1);
+        writes.Count(entry => entry.Subresource == "status").ShouldBeLessThanOrEqualTo(MostStatusWrites, string.Join('\n', writes));
+    }
+
+    [Fact]
     public async Task Build_WhenItIsNotTheFirst_ReadsNothingButItsWatches()
     {
         var story = await Story.WithFarmAsync(fixture);
@@ -79,6 +99,7 @@ public sealed partial class BuildTests(ApiServerFixture fixture)
         var mark = fixture.Audit.Mark();
 
         await story.BuildAsync("second");
+        await story.BuildOnBothAsync("third");
 
         var asked = fixture.Audit.Since(mark);
         asked.ShouldContain(entry => entry.Verb == "create" && entry.Resource == "jobs");
@@ -90,7 +111,7 @@ public sealed partial class BuildTests(ApiServerFixture fixture)
     {
         var story = await Story.WithFarmAsync(fixture);
         var build = await story.CreateBuildAsync("hello", Story.Amd64, Story.Arm64);
-        await story.Player.RunAsync(build, JobRoles.Prepare, new RunResult { Commit = Story.Commit });
+        await story.Player.RunAsync(build, JobRoles.Prepare, Story.Prepared);
         var other = await story.Player.JobAsync(build, JobRoles.Build, Story.Arm64);
         await story.Player.StartAsync(other);
 
@@ -152,7 +173,7 @@ public sealed partial class BuildTests(ApiServerFixture fixture)
     public async Task Build_WhenItIsDeleted_LeavesNothingThatNobodyOwns()
     {
         var story = await Story.WithFarmAsync(fixture);
-        var build = await story.Client.CreateAsync(Inline(story), TestContext.Current.CancellationToken);
+        var build = await story.CreateInlineBuildAsync("inline");
         await story.Player.RunAsync(build, JobRoles.Build, Story.Pushed('a', published: true));
         await story.PhaseAsync(build, Phases.Succeeded);
         var configs = await story.Player.ListAsync<V1ConfigMap>(story.Tenant);
@@ -180,17 +201,6 @@ public sealed partial class BuildTests(ApiServerFixture fixture)
     }
 
     private static V1Alpha1ImageBuild Key(Story story, string name) => new() { Metadata = new V1ObjectMeta { Name = name, NamespaceProperty = story.Tenant } };
-
-    private static V1Alpha1ImageBuild Inline(Story story) => Key(story, "inline") with
-    {
-        Spec = new ImageBuildSpec
-        {
-            PoolRef = new PoolReference { Name = "farm", Namespace = story.Builders },
-            Source = new BuildSource { Inline = new InlineBuildSource { Files = new Dictionary<string, string> { ["Dockerfile"] = "FROM scratch\n" } } },
-            Platforms = [Story.Amd64],
-            Output = new BuildOutput { Image = "registry.example.com/team/inline", Tags = ["1.0"] },
-        },
-    };
 
     /// <summary>The one argument of the Job's container that is JSON.</summary>
     private static T Description<T>(V1Job job) => RunnerJson.Deserialize<T>(job.Spec.Template.Spec.Containers[0].Args[^1]);

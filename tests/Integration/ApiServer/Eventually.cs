@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using k8s;
 
 namespace Slipway.Tests.Integration.ApiServer;
@@ -21,5 +22,6 @@ internal static class Eventually
         }
     }
 
-    private static readonly JsonSerializerOptions Readable = new() { WriteIndented = true };
+    /// <summary>The client library's own options know their own types alone, and the failure would be that.</summary>
+    private static readonly JsonSerializerOptions Readable = new() { WriteIndented = true, TypeInfoResolver = new DefaultJsonTypeInfoResolver() };
 }

@@ -53,6 +53,7 @@ public sealed class PoolTests(ApiServerFixture fixture)
             var owner = made.Metadata.OwnerReferences.ShouldHaveSingleItem(made.Metadata.Name);
             (owner.ApiVersion, owner.Kind, owner.Name, owner.Uid).ShouldBe((SlipwayApi.GroupVersion, V1Alpha1BuilderPool.KindName, "farm", pool.Metadata.Uid));
             (owner.Controller, owner.BlockOwnerDeletion).ShouldBe((true, true), made.Metadata.Name);
+            made.Metadata.Labels[SlipwayApi.ManagedByLabel].ShouldBe(SlipwayApi.ManagedBy, made.Metadata.Name);
         }
     }
 
@@ -64,6 +65,8 @@ public sealed class PoolTests(ApiServerFixture fixture)
         foreach (var set in await story.Player.ListAsync<V1StatefulSet>(story.Builders)) Managers(set).ShouldBe([("slipway", "Apply")]);
         foreach (var service in await story.Player.ListAsync<V1Service>(story.Builders)) Managers(service).ShouldBe([("slipway", "Apply")]);
         foreach (var config in await story.Player.ListAsync<V1ConfigMap>(story.Builders)) Managers(config).ShouldBe([("slipway", "Apply")]);
+        // Created once and never applied: an apply would need the right to read them.
+        foreach (var secret in await story.Player.ListAsync<V1Secret>(story.Builders)) Managers(secret).ShouldBe([("slipway", "Update")]);
 
         static IEnumerable<(string, string)> Managers(IMetadata<V1ObjectMeta> item) => item.Metadata.ManagedFields.Select(field => (field.Manager, field.Operation));
     }

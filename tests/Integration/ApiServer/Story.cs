@@ -71,6 +71,19 @@ internal sealed class Story
         },
     }, default);
 
+    /// <summary>With its context in the object itself.</summary>
+    public Task<V1Alpha1ImageBuild> CreateInlineBuildAsync(string name) => Client.CreateAsync(new V1Alpha1ImageBuild
+    {
+        Metadata = new V1ObjectMeta { Name = name, NamespaceProperty = Tenant },
+        Spec = new ImageBuildSpec
+        {
+            PoolRef = new PoolReference { Name = "farm", Namespace = Builders },
+            Source = new BuildSource { Inline = new InlineBuildSource { Files = new Dictionary<string, string> { ["Dockerfile"] = "FROM scratch\n" } } },
+            Platforms = [Amd64],
+            Output = new BuildOutput { Image = "registry.example.com/team/inline", Tags = ["1.0"] },
+        },
+    }, default);
+
     public Task<V1Alpha1ImageBuild> ReadAsync(V1Alpha1ImageBuild build) => Client.GetAsync<V1Alpha1ImageBuild>(NamespacedName.Of(build), default);
 
     public Task<V1Alpha1ImageBuild> PhaseAsync(V1Alpha1ImageBuild build, string phase) =>
@@ -85,6 +98,23 @@ internal sealed class Story
         await Player.RunAsync(build, JobRoles.Build, Pushed('a', published: true));
         return await PhaseAsync(build, Phases.Succeeded);
     }
+
+    /// <summary>A build of two platforms, from its creation to its end.</summary>
+    public async Task<V1Alpha1ImageBuild> BuildOnBothAsync(string name)
+    {
+        var build = await CreateBuildAsync(name, Amd64, Arm64);
+        await Player.RunAsync(build, JobRoles.Prepare, Prepared);
+        await Player.RunAsync(build, JobRoles.Build, Pushed('1'), Amd64);
+        await Player.RunAsync(build, JobRoles.Build, Pushed('4'), Arm64);
+        await Player.RunAsync(build, JobRoles.Publish, Published);
+        return await PhaseAsync(build, Phases.Succeeded);
+    }
+
+    /// <summary>What the prepare Job of several platforms tells.</summary>
+    public static RunResult Prepared => new() { Commit = Commit, DurationSeconds = 1 };
+
+    /// <summary>What the publish Job of several platforms tells.</summary>
+    public static RunResult Published => new() { IndexDigest = Digest('f'), Published = true, DurationSeconds = 2 };
 
     public static string Digest(char digit) => $"sha256:{new string(digit, 64)}";
 
