@@ -30,6 +30,9 @@ internal sealed record OperatorSettings
     public required PoolOptions Pools { get; init; }
 
     public required BuildOptions Builds { get; init; }
+
+    /// <summary>What is logged at least: warnings of the frameworks below are, too.</summary>
+    public LogLevel LogLevel { get; init; } = LogLevel.Information;
 }
 
 /// <summary>Puts the rooms together and runs them.</summary>
@@ -69,7 +72,7 @@ internal static class OperatorHost
             console.UseUtcTimestamp = true;
             console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
         });
-        builder.Logging.AddFilter("Microsoft", LogLevel.Warning).AddFilter("System.Net.Http", LogLevel.Warning);
+        builder.Logging.SetMinimumLevel(settings.LogLevel).AddFilter("Microsoft", LogLevel.Warning).AddFilter("System.Net.Http", LogLevel.Warning);
         AddOperator(builder.Services, settings, cluster, server);
         builder.Services.AddHostedService<MemoryRest>();
 

@@ -5,6 +5,7 @@ using System.Security.Cryptography.X509Certificates;
 using System.Text.Json.Nodes;
 using k8s;
 using k8s.Models;
+using Microsoft.Extensions.Logging;
 using Slipway.Builds;
 using Slipway.Kube;
 using Slipway.Kube.Client;
@@ -49,8 +50,6 @@ public sealed class ApiServerFixture : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        // What the operator says would stand between the tests' own lines.
-        Environment.SetEnvironmentVariable("Logging__LogLevel__Default", "Error");
         var (etcd, server) = await BinariesAsync();
         using var http = new HttpClient();
         var store = $"http://127.0.0.1:{FreePort()}";
@@ -85,6 +84,8 @@ public sealed class ApiServerFixture : IAsyncLifetime
             Pki = new PkiOptions { OperatorNamespace = OperatorNamespace },
             Pools = new PoolOptions(),
             Builds = new BuildOptions { RunnerImage = "slipway/slipway:test" },
+            // What it says beyond that would stand between the tests' own lines.
+            LogLevel = LogLevel.Error,
         };
         _operator = await RunningOperator.StartAsync(settings, Config(_operatorToken));
     }
