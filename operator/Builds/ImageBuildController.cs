@@ -125,7 +125,8 @@ internal sealed partial class ImageBuildController(
         catch (KubeApiException refused) when (refused.IsAlreadyExists)
         {
             var existing = await client.GetOrDefaultAsync<T>(key, cancellationToken);
-            return existing?.Metadata.OwnerReferences?.Any(owner => owner.Controller is true && owner.Uid == build.Metadata.Uid) ?? true;
+            // What nobody owns is not ours either.
+            return existing is null || (existing.Metadata.OwnerReferences ?? []).Any(owner => owner.Controller is true && owner.Uid == build.Metadata.Uid);
         }
     }
 
