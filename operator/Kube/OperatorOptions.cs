@@ -26,6 +26,9 @@ internal sealed record OperatorOptions
     /// <summary>Between passes of a key that fails. It never gives up.</summary>
     public Backoff RetryBackoff { get; set; } = new(TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(5));
 
+    /// <summary>Between passes of a key that meet a newer version: a store is behind by moments.</summary>
+    public TimeSpan LongestConflictWait { get; set; } = TimeSpan.FromSeconds(2);
+
     /// <summary>How long all informers together may take for their first lists, until the process gives up.</summary>
     public TimeSpan SyncLimit { get; set; } = TimeSpan.FromMinutes(2);
 

@@ -171,7 +171,8 @@ internal sealed partial class ControllerWorker<E>(
                 break;
             case PassOutcome.Conflict:
                 LogConflict(Name, key);
-                _queue.AddRateLimited(key);
+                // Every event brings another pass, and so many conflicts in a moment say nothing about how long this lasts.
+                _queue.AddRateLimited(key, atMost: options.LongestConflictWait);
                 break;
             case PassOutcome.Error:
                 LogError(pass.Exception, Name, key, pass.Message);

@@ -72,8 +72,8 @@ internal sealed class WorkQueue<TKey> : IDisposable
         }
     }
 
-    /// <summary>Adds the key after its backoff, which grows until <see cref="Forget"/>; where given not before <paramref name="atLeast"/>.</summary>
-    public void AddRateLimited(TKey key, TimeSpan atLeast = default)
+    /// <summary>Adds the key after its backoff, which grows until <see cref="Forget"/>; where given not before <paramref name="atLeast"/> and not after <paramref name="atMost"/>.</summary>
+    public void AddRateLimited(TKey key, TimeSpan atLeast = default, TimeSpan? atMost = null)
     {
         TimeSpan wait;
         lock (_lock)
@@ -81,6 +81,10 @@ internal sealed class WorkQueue<TKey> : IDisposable
             var failures = _failures.GetValueOrDefault(key) + 1;
             _failures[key] = failures;
             wait = _backoff.Delay(failures, _jitter());
+            if (wait > atMost)
+            {
+                wait = atMost.Value;
+            }
         }
 
         AddAfter(key, wait > atLeast ? wait : atLeast);

@@ -130,11 +130,11 @@ public sealed partial class BuildTests(ApiServerFixture fixture)
     [Fact]
     public async Task Build_WhenSomebodyEditsItInTheMiddleOfAPass_EndsRight()
     {
-        await using var gate = await JobGate.OpenAsync(fixture);
+        await using var gate = await Gate.BeforeJobsAsync(fixture);
         var story = await Story.WithFarmAsync(fixture, gate.Labels);
         var mark = fixture.Audit.Mark();
         // The pass has looked, and writes its status after the Job is made.
-        gate.BeforeJob = () => story.EditAsync(Key(story, "hello"), new JsonObject { ["metadata"] = new JsonObject { ["labels"] = new JsonObject { ["edited"] = "yes" } } });
+        gate.Before = number => number == 1 ? story.EditAsync(Key(story, "hello"), new JsonObject { ["metadata"] = new JsonObject { ["labels"] = new JsonObject { ["edited"] = "yes" } } }) : Task.CompletedTask;
 
         var build = await story.BuildAsync("hello");
 

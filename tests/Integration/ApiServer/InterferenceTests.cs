@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using k8s.Models;
 using Slipway.Api;
@@ -10,6 +11,11 @@ namespace Slipway.Tests.Integration.ApiServer;
 [Collection(ApiServerTests.Name)]
 public sealed class InterferenceTests(ApiServerFixture fixture)
 {
+    private const string EditLabel = "edit";
+
+    /// <summary>Doubled from a tenth of a second on, the next try would be minutes away.</summary>
+    private const int ManyConflicts = 14;
+
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Theory]
@@ -54,6 +60,52 @@ public sealed class InterferenceTests(ApiServerFixture fixture)
     }
 
     [Fact]
+    public async Task Build_WhenItsLabelsChangeWhileItBuilds_EndsRight()
+    {
+        var story = await Story.WithFarmAsync(fixture);
+        var mark = fixture.Audit.Mark();
+        using var enough = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        var build = await story.CreateBuildAsync("hello", Story.Amd64, Story.Arm64);
+        var editing = EditAsync(story, build, enough.Token);
+
+        await story.RunBothAsync(build);
+        await enough.CancelAsync();
+        var edits = await editing;
+        var asked = fixture.Audit.Since(mark).Where(entry => entry.Namespace == story.Tenant).ToList();
+        TestContext.Current.TestOutputHelper?.WriteLine($"{edits} edits, {asked.Count(entry => entry.Code == 409)} conflicts");
+        var done = await story.PhaseAsync(build, Phases.Succeeded);
+
+        asked.ShouldContain(entry => entry.Code == 409);
+        asked.Count(entry => entry is { Verb: "create", Resource: "jobs", Changed: true }).ShouldBe(4, "prepare, two platforms, publish");
+        done.Status!.IndexDigest.ShouldBe(Story.Digest('f'));
+        done.Status.Platforms!.Select(platform => platform.Phase).ShouldBe([PlatformPhases.Succeeded, PlatformPhases.Succeeded]);
+        done.Metadata.Labels[EditLabel].ShouldBe(edits.ToString(CultureInfo.InvariantCulture), "no write of ours takes another's back");
+    }
+
+    [Fact]
+    public async Task Build_WhenItsStatusMetManyConflicts_IsWrittenSoonAfterTheLast()
+    {
+        await using var gate = await Gate.BeforeStatusesAsync(fixture);
+        var story = await Story.WithFarmAsync(fixture, gate.Labels);
+        var build = await story.CreateBuildAsync("hello", Story.Amd64);
+        var job = await story.Player.JobAsync(build, JobRoles.Build);
+        await story.PhaseAsync(build, Phases.Building);
+        // From now on every status finds that the object has changed since.
+        gate.Before = number => story.EditAsync(build, Label(number));
+        await story.Player.EndAsync(job, await story.Player.StartAsync(job), Story.Pushed('a', published: true));
+        var pod = (await story.Player.ListAsync<V1Pod>(story.Tenant)).Single();
+        for (var conflict = gate.Passed; conflict < ManyConflicts; conflict++)
+        {
+            // Wakes the build, which does not wait for its next turn then.
+            await story.Client.PatchAsync<V1Pod>(NamespacedName.Of(pod), Label(conflict), Cancel);
+            await Eventually.SoAsync("it has tried again", () => Task.FromResult(gate.Passed), passed => passed > conflict);
+        }
+
+        gate.Before = _ => Task.CompletedTask;
+        await story.PhaseAsync(build, Phases.Succeeded);
+    }
+
+    [Fact]
     public async Task Build_WhenItIsRunAgainAfterItsEnd_ClearsTheOldAwayAndBuildsAnew()
     {
         var story = await Story.WithFarmAsync(fixture);
@@ -78,6 +130,9 @@ public sealed class InterferenceTests(ApiServerFixture fixture)
     /// <summary>Names of the tenant's Secrets and ConfigMaps.</summary>
     private static async Task<IReadOnlyList<string>> MaterialsAsync(Story story) =>
         [.. (await story.Player.ListAsync<V1Secret>(story.Tenant)).Select(item => item.Metadata.Name), .. (await story.Player.ListAsync<V1ConfigMap>(story.Tenant)).Select(item => item.Metadata.Name)];
+
+    private static JsonObject Label(int edit) =>
+        new() { ["metadata"] = new JsonObject { ["labels"] = new JsonObject { [EditLabel] = edit.ToString(CultureInfo.InvariantCulture) } } };
 
     private static JsonObject Rerun(string value) => new() { ["spec"] = new JsonObject { ["rerun"] = value } };
 
@@ -104,5 +159,17 @@ public sealed class InterferenceTests(ApiServerFixture fixture)
             },
             Spec = new V1JobSpec { Template = new V1PodTemplateSpec { Spec = new V1PodSpec { RestartPolicy = "Never", Containers = [new V1Container { Name = "theirs", Image = "theirs" }] } } },
         };
+    }
+
+    /// <summary>One edit after the other. Returns the last one's number.</summary>
+    private static async Task<int> EditAsync(Story story, V1Alpha1ImageBuild build, CancellationToken enough)
+    {
+        var edit = 0;
+        while (!enough.IsCancellationRequested)
+        {
+            await story.EditAsync(build, Label(++edit));
+        }
+
+        return edit;
     }
 }

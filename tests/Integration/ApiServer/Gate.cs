@@ -10,41 +10,50 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Slipway.Api;
 using Slipway.Kube.Client;
 
 namespace Slipway.Tests.Integration.ApiServer;
 
-/// <summary>Holds the creation of a Job, by an admission webhook, until something else has happened: the pass that creates it is in its middle then.</summary>
-internal sealed class JobGate : IAsyncDisposable
+/// <summary>Holds a write, by an admission webhook, until something else has happened: the pass that writes is in its middle then.</summary>
+internal sealed class Gate : IAsyncDisposable
 {
     private readonly ApiServerFixture _fixture;
     private readonly WebApplication _app;
+    private readonly V1RuleWithOperations _rule;
     private readonly string _name = $"gate-{Guid.NewGuid():N}"[..16];
     private int _passed;
 
-    private JobGate(ApiServerFixture fixture, WebApplication app)
+    private Gate(ApiServerFixture fixture, WebApplication app, V1RuleWithOperations rule)
     {
         _fixture = fixture;
         _app = app;
+        _rule = rule;
         Labels = new Dictionary<string, string> { ["gate"] = _name };
     }
 
     /// <summary>Of the namespaces that it stands before.</summary>
     public IDictionary<string, string> Labels { get; }
 
-    /// <summary>Done once, before the first Job is let in.</summary>
-    public Func<Task> BeforeJob { get; set; } = () => Task.CompletedTask;
+    /// <summary>Done before a write is let in, with its number from 1 on.</summary>
+    public Func<int, Task> Before { get; set; } = _ => Task.CompletedTask;
 
     public int Passed => _passed;
 
-    public static async Task<JobGate> OpenAsync(ApiServerFixture fixture)
+    public static Task<Gate> BeforeJobsAsync(ApiServerFixture fixture) =>
+        OpenAsync(fixture, new V1RuleWithOperations { ApiGroups = ["batch"], ApiVersions = ["v1"], Resources = ["jobs"], Operations = ["CREATE"] });
+
+    public static Task<Gate> BeforeStatusesAsync(ApiServerFixture fixture) =>
+        OpenAsync(fixture, new V1RuleWithOperations { ApiGroups = [SlipwayApi.Group], ApiVersions = [SlipwayApi.Version], Resources = ["imagebuilds/status"], Operations = ["UPDATE"] });
+
+    private static async Task<Gate> OpenAsync(ApiServerFixture fixture, V1RuleWithOperations rule)
     {
         using var certificate = SelfSigned();
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         var served = X509CertificateLoader.LoadPkcs12(certificate.Export(X509ContentType.Pfx), null);
         builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen => listen.UseHttps(served)));
-        var gate = new JobGate(fixture, builder.Build());
+        var gate = new Gate(fixture, builder.Build(), rule);
         gate._app.MapPost("/", gate.AdmitAsync);
         await gate._app.StartAsync();
         await gate.RegisterAsync(certificate.ExportCertificatePem());
@@ -60,7 +69,7 @@ internal sealed class JobGate : IAsyncDisposable
     private async Task<IResult> AdmitAsync(HttpRequest request)
     {
         var review = (await JsonNode.ParseAsync(request.Body))!;
-        if (Interlocked.Increment(ref _passed) == 1) await BeforeJob();
+        await Before(Interlocked.Increment(ref _passed));
         return Results.Text(new JsonObject
         {
             ["apiVersion"] = "admission.k8s.io/v1",
@@ -76,12 +85,12 @@ internal sealed class JobGate : IAsyncDisposable
         [
             new V1ValidatingWebhook
             {
-                Name = "jobs.slipway.test",
+                Name = "gate.slipway.test",
                 AdmissionReviewVersions = ["v1"],
                 SideEffects = "None",
                 FailurePolicy = "Fail",
                 NamespaceSelector = new V1LabelSelector { MatchLabels = Labels },
-                Rules = [new V1RuleWithOperations { ApiGroups = ["batch"], ApiVersions = ["v1"], Resources = ["jobs"], Operations = ["CREATE"] }],
+                Rules = [_rule],
                 ClientConfig = new Admissionregistrationv1WebhookClientConfig { Url = Address, CaBundle = System.Text.Encoding.ASCII.GetBytes(certificate) },
             },
         ],
