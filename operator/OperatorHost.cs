@@ -41,7 +41,7 @@ internal static class OperatorHost
     public static async Task<int> RunAsync(OperatorSettings settings, CancellationToken cancellationToken)
     {
         var cluster = settings.Kubeconfig is { } path
-            ? KubernetesClientConfiguration.BuildConfigFromConfigFile(path)
+            ? KubernetesClientConfiguration.BuildConfigFromConfigObject(Kubeconfig.Load(path))
             : KubernetesClientConfiguration.BuildDefaultConfig();
         Version server;
         try
