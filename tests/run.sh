@@ -7,9 +7,14 @@ cd "$(dirname "$0")/.."
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 passed=0 failed=0 skipped=0
+failures=$results/failures
+: >"$failures"
 
 # attribute FILE NAME: of the one <assembly> in an xUnit result file.
 attribute() { sed -n "0,/<assembly /s/.*<assembly [^>]*[[:space:]]$2=\"\([0-9.]*\)\".*/\1/p" "$1" | head -n 1; }
+
+# failed_tests FILE: the names of an xUnit result file's failed tests, a line each.
+failed_tests() { grep -o '<test [^>]*result="Fail"' "$1" | sed 's/.* name="\([^"]*\)".*/\1/' || true; }
 
 run() {
   local suite=$1 start=$SECONDS status=0 file=$results/$1.xml
@@ -20,6 +25,7 @@ run() {
   if [[ ! -s $file ]]; then
     echo "== $suite: ended without a result (exit code $status)"
     failed=$((failed + 1))
+    echo "$suite ended without a result (exit code $status)" >>"$failures"
     return
   fi
   local suite_failed=$(($(attribute "$file" failed) + $(attribute "$file" errors)))
@@ -28,11 +34,14 @@ run() {
   passed=$((passed + $(attribute "$file" passed)))
   failed=$((failed + suite_failed))
   skipped=$((skipped + $(attribute "$file" skipped)))
+  failed_tests "$file" >>"$failures"
   echo "== $suite: $((SECONDS - start)) s"
 }
 
 for suite in "$@"; do run "$suite"; done
 
+# Once more at the end, where it is seen even if only the end is kept.
+head -n 40 "$failures" | sed 's/^/failed: /'
 line="$passed passed, $failed failed"
 [[ $skipped == 0 ]] || line+=", $skipped skipped"
 echo "$line"
