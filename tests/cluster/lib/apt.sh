@@ -96,6 +96,7 @@ host_needs() {
 
 # Installs without starting any service (policy-rc.d, as images for containers have it).
 _install_quietly() (
+    mkdir -p "$APT_HOME"        # nothing else may have been cached yet
     exec 8>"$APT_HOME/install.lock"
     flock 8
     local -a APT_OPTIONS
