@@ -24,9 +24,9 @@ internal static class OperatorCommand
 
     private static readonly Option<string[]> JobNodeSelector = Labels("--job-node-selector", "label=value that nodes of build Jobs must have; may be given several times.");
 
-    private static readonly Option<TimeSpan> UnschedulableAfter = Duration("--unschedulable-after", "How long a Job's pod may find no node before its build is given up.", TimeSpan.FromMinutes(5));
+    private static readonly Option<TimeSpan> UnschedulableAfter = Duration("--unschedulable-after", "How long a Job's pod may find no node before its build is given up.", BuildOptions.DefaultUnschedulableAfter);
 
-    private static readonly Option<TimeSpan> NotStartedAfter = Duration("--not-started-after", "How long a Job's image may fail to be pulled before its build is given up.", TimeSpan.FromMinutes(1));
+    private static readonly Option<TimeSpan> NotStartedAfter = Duration("--not-started-after", "How long a Job's image may fail to be pulled before its build is given up.", BuildOptions.DefaultNotStartedAfter);
 
     private static readonly Option<int> HttpPort = new("--http-port") { Description = "Port of /healthz and /readyz.", DefaultValueFactory = _ => 8080 };
 
@@ -64,6 +64,8 @@ internal static class OperatorCommand
         {
             foreach (var token in result.Tokens.Where(token => token.Value.IndexOf('=', StringComparison.Ordinal) < 1))
                 result.AddError($"{name}: '{token.Value}' is no label=value.");
+            foreach (var twice in result.Tokens.GroupBy(token => token.Value.Split('=')[0]).Where(label => label.Count() > 1))
+                result.AddError($"{name}: label '{twice.Key}' is given more than once.");
         });
         return option;
     }

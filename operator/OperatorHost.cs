@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Net;
 using k8s;
+using k8s.Autorest;
+using k8s.Exceptions;
 using k8s.Models;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -40,17 +42,16 @@ internal static class OperatorHost
 {
     public static async Task<int> RunAsync(OperatorSettings settings, CancellationToken cancellationToken)
     {
-        var cluster = settings.Kubeconfig is { } path
-            ? KubernetesClientConfiguration.BuildConfigFromConfigObject(Kubeconfig.Load(path))
-            : KubernetesClientConfiguration.BuildDefaultConfig();
+        KubernetesClientConfiguration cluster;
         Version server;
         try
         {
+            cluster = Cluster(settings.Kubeconfig);
             server = await ServerVersionAsync(cluster, cancellationToken);
         }
-        catch (HttpRequestException unreachable)
+        catch (Exception unreachable) when (Explanation(unreachable, cancellationToken) is { } why)
         {
-            await Console.Error.WriteLineAsync($"The API server {cluster.Host} cannot be reached: {unreachable.Message} Check --kubeconfig, or the pod's service account and network.");
+            await Console.Error.WriteLineAsync($"The API server cannot be reached: {why} Check --kubeconfig, or the pod's service account and network.");
             return 1;
         }
 
@@ -60,6 +61,20 @@ internal static class OperatorHost
         await app.RunAsync(cancellationToken);
         return health.Faulted ? 1 : 0;
     }
+
+    /// <summary>Never the current context of whoever happens to start it: that is asked for by name.</summary>
+    private static KubernetesClientConfiguration Cluster(string? kubeconfig) => kubeconfig is not null
+        ? KubernetesClientConfiguration.BuildConfigFromConfigObject(Kubeconfig.Load(kubeconfig))
+        : KubernetesClientConfiguration.InClusterConfig();
+
+    /// <summary>Null for what is a bug of ours. A refusal's own text holds the whole answer, which is not ours to show.</summary>
+    private static string? Explanation(Exception exception, CancellationToken cancellationToken) => exception switch
+    {
+        HttpOperationException refused => $"it answered {(int)refused.Response.StatusCode}.",
+        TaskCanceledException when !cancellationToken.IsCancellationRequested => "it did not answer in time.",
+        HttpRequestException or KubeConfigException or IOException => exception.Message,
+        _ => null,
+    };
 
     public static WebApplication Build(OperatorSettings settings, KubernetesClientConfiguration cluster, Version server)
     {

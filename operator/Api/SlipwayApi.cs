@@ -30,7 +30,6 @@ internal static class SlipwayApi
 
     public const string BuildLabel = "slipway.dev/build";
     public const string BuildKeyLabel = "slipway.dev/build-key";
-    public const string AttemptLabel = "slipway.dev/attempt";
 
     /// <summary>prepare, build or publish.</summary>
     public const string RoleLabel = "slipway.dev/role";

@@ -108,7 +108,7 @@ internal static class BuildObjects
             Builder = new BuilderEndpoint
             {
                 Name = builder.Name,
-                Address = $"tcp://{Host(builder.Ip!)}:1234",
+                Address = $"tcp://{Host(builder.Ip!)}:{Builder.Port}",
                 ServerName = builder.ServerName,
                 TlsDirectory = TlsDirectory,
             },

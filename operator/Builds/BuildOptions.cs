@@ -3,6 +3,9 @@ namespace Slipway.Builds;
 /// <summary>What the installer decides about builds.</summary>
 internal sealed record BuildOptions
 {
+    public static readonly TimeSpan DefaultUnschedulableAfter = TimeSpan.FromMinutes(5);
+    public static readonly TimeSpan DefaultNotStartedAfter = TimeSpan.FromMinutes(1);
+
     /// <summary>The image that holds this program, buildctl and git.</summary>
     public required string RunnerImage { get; init; }
 
@@ -13,10 +16,10 @@ internal sealed record BuildOptions
     public IReadOnlyDictionary<string, string> JobNodeSelector { get; init; } = new Dictionary<string, string>();
 
     /// <summary>How long a Job's pod may find no node before the build is given up; autoscalers need a few minutes.</summary>
-    public TimeSpan UnschedulableAfter { get; init; } = TimeSpan.FromMinutes(5);
+    public TimeSpan UnschedulableAfter { get; init; } = DefaultUnschedulableAfter;
 
     /// <summary>How long a Job's image may fail to be pulled, or a Job may have no pod, before the build is given up.</summary>
-    public TimeSpan NotStartedAfter { get; init; } = TimeSpan.FromMinutes(1);
+    public TimeSpan NotStartedAfter { get; init; } = DefaultNotStartedAfter;
 
     /// <summary>How long Jobs of successful builds stay for their logs.</summary>
     public TimeSpan KeepSucceeded { get; init; } = TimeSpan.FromMinutes(10);

@@ -113,7 +113,8 @@ internal static class BuildPlanner
         if (open.Count == 0) return null;
         var missing = open.Where(platform => platform.Job is null && platform.Before?.Phase != PlatformPhases.Building).ToList();
         var starting = state.Snapshot.Pool is null ? [] : missing.Where(platform => platform.Slot?.Builder is not null).ToList();
-        var first = starting.Count > 0 && state.LiveJobs.All(job => job.Role == JobRoles.Prepare);
+        // Made before the first Job, so where one was started they are there.
+        var first = starting.Count > 0 && state.StartedAt is null;
         return new BuildPlan
         {
             SlotRequests = [.. missing.Select(platform => Slot(state, platform))],
@@ -151,13 +152,10 @@ internal static class BuildPlanner
     private static BuildPlan Fail(BuildState state, RunFailure failure, BuildJob? job) => new()
     {
         WithdrawSlots = true,
-        Deletes = [.. state.LiveJobs.Where(live => !live.Deleting && (live.Name != job?.Name || NeverStarted(live)))],
+        Deletes = [.. state.LiveJobs.Where(live => !live.Deleting && (live.Name != job?.Name || live.NeverStarted))],
         Status = BuildProgress.Failed(state, failure, job),
         RequeueAfter = state.Options.KeepFailed,
     };
-
-    /// <summary>A pod that waits for an image or a node would wait on.</summary>
-    private static bool NeverStarted(BuildJob job) => job.Pods.All(pod => pod.Status?.Phase is null or "Pending");
 
     private static bool Published(BuildState state) => state.Single ? state.Platforms[0].Succeeded : state.PublishResult is { Failure: null };
 

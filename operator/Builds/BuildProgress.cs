@@ -56,7 +56,7 @@ internal static class BuildProgress
     /// <summary>A failure that ends this buildKey.</summary>
     public static ImageBuildStatus Failed(BuildState state, RunFailure failure, BuildJob? job)
     {
-        var log = job is null ? null : Failures.LogCommand(job);
+        var log = Failures.LogCommand(job);
         var status = Completed(state, Phases.Failed);
         return status with
         {
@@ -135,13 +135,13 @@ internal static class BuildProgress
         return told.Any(result => result.CredentialsMissing)
             ? new(Conditions.CacheHealthy, Conditions.False, Reasons.CacheCredentialsMissing,
                 $"The pool's cache wants Secret {cache.CredentialsSecretRef?.Name} in namespace {state.Snapshot.Key.Namespace}; without it the build runs without that cache.")
-            : new(Conditions.CacheHealthy, Conditions.True, Reasons.CacheInUse, "The pool's cache was used.");
+            : new(Conditions.CacheHealthy, Conditions.True, Reasons.CacheInUse, "The build ran with the pool's cache.");
     }
 
     private static string Message(BuildState state, IReadOnlyList<PlatformState> queued, bool all)
     {
         var waiting = string.Join(", ", queued.Select(platform => platform.Platform));
-        if (!all) return queued.Count == 0 ? "Every platform is built." : $"Waiting for a builder: {waiting}.";
+        if (!all) return queued.Count > 0 ? $"Waiting for a builder: {waiting}." : $"Building {string.Join(", ", state.Platforms.Where(platform => !platform.Done).Select(platform => platform.Platform))}.";
         return WaitReasonOf(queued) == Reasons.NoBuilderReady
             ? $"No builder of BuilderPool {state.Snapshot.PoolKey} is ready for {waiting}."
             : $"Every builder of BuilderPool {state.Snapshot.PoolKey} for {waiting} is busy.";

@@ -11,12 +11,14 @@ internal static class BuildReading
         var buildKey = snapshot.BuildKey;
         var status = snapshot.Build.Status;
         var before = status?.BuildKey == buildKey ? status : new ImageBuildStatus();
-        var current = snapshot.Jobs.Where(job => job.BuildKey == buildKey).ToList();
+        var superseded = snapshot.Jobs.Where(job => IsSuperseded(job, buildKey, before)).ToList();
+        var current = snapshot.Jobs.Except(superseded).ToList();
+        var names = PlatformsOf(snapshot, before);
+        var results = new JobResult(snapshot.Options, snapshot.Now, single: names.Count == 1);
         var prepare = current.FirstOrDefault(job => job.Role == JobRoles.Prepare);
-        var prepared = prepare is null ? null : JobResult.Of(prepare, snapshot.Options, snapshot.Now);
+        var prepared = prepare is null ? null : results.Of(prepare);
         var publish = current.FirstOrDefault(job => job.Role == JobRoles.Publish);
-        var platforms = PlatformsOf(snapshot, before)
-            .Select(platform => Read(platform, snapshot, before, current)).ToList();
+        var platforms = names.Select(platform => Read(platform, snapshot, before, current, results)).ToList();
         return new BuildState
         {
             Snapshot = snapshot,
@@ -26,31 +28,39 @@ internal static class BuildReading
             PrepareJob = prepare,
             PrepareResult = prepared,
             PublishJob = publish,
-            PublishResult = publish is null ? null : JobResult.Of(publish, snapshot.Options, snapshot.Now),
+            PublishResult = publish is null ? null : results.Of(publish),
             Commit = before.Commit ?? FullCommit(snapshot.Build.Spec.Source.Git) ?? prepared?.Commit
                 ?? platforms.Select(platform => platform.Result?.Commit).FirstOrDefault(commit => commit is not null),
             StartedAt = before.StartedAt ?? FirstCreated(current),
-            Superseded = [.. snapshot.Jobs.Where(job => job.BuildKey != buildKey)],
+            Current = current,
+            Superseded = superseded,
         };
     }
 
+    /// <summary>
+    /// Jobs of another spec, and those that are going although nothing is known to have begun: the spec was changed and changed back,
+    /// and what they report is how they were ended.
+    /// </summary>
+    private static bool IsSuperseded(BuildJob job, string buildKey, ImageBuildStatus before) =>
+        job.BuildKey != buildKey || (job.Deleting && before.StartedAt is null);
+
     /// <summary>Decided once: a pool that gains a platform does not change a build that has begun.</summary>
-    private static IEnumerable<Platform> PlatformsOf(BuildSnapshot snapshot, ImageBuildStatus before)
+    private static List<Platform> PlatformsOf(BuildSnapshot snapshot, ImageBuildStatus before)
     {
         var names = before.Platforms is { Count: > 0 } decided ? decided.Select(platform => platform.Platform)
             : snapshot.Build.Spec.Platforms is { Count: > 0 } asked ? asked
             : snapshot.Pool?.Spec.Platforms.Select(platform => platform.Platform) ?? [];
-        return names.Distinct(StringComparer.Ordinal)
+        return [.. names.Distinct(StringComparer.Ordinal)
             .Select(name => Platform.TryParse(name, out var platform) ? platform : (Platform?)null)
-            .OfType<Platform>();
+            .OfType<Platform>()];
     }
 
-    private static PlatformState Read(Platform platform, BuildSnapshot snapshot, ImageBuildStatus before, IReadOnlyList<BuildJob> jobs)
+    private static PlatformState Read(Platform platform, BuildSnapshot snapshot, ImageBuildStatus before, IReadOnlyList<BuildJob> jobs, JobResult results)
     {
         var name = platform.ToString();
         var known = before.Platforms?.FirstOrDefault(candidate => candidate.Platform == name);
         var job = jobs.FirstOrDefault(candidate => candidate.Role == JobRoles.Build && candidate.Platform == name);
-        var result = Recorded(known, before) ?? (job is null ? null : JobResult.Of(job, snapshot.Options, snapshot.Now));
+        var result = Recorded(known, before) ?? (job is null ? null : results.Of(job));
         return new PlatformState
         {
             Platform = platform,
@@ -69,13 +79,12 @@ internal static class BuildReading
             Commit = before.Commit,
             IndexDigest = known.PushedDigest,
             ImageDigest = known.ImageDigest,
-            Published = before.IndexDigest is not null,
             Cache = known.Cache is not { } cache ? null : new CacheResult
             {
                 Steps = cache.Steps ?? 0,
                 Cached = cache.Cached ?? 0,
                 Imported = cache.Imported ?? false,
-                CredentialsMissing = before.Conditions?.Any(condition => condition is { Type: Conditions.CacheHealthy, Status: Conditions.False }) ?? false,
+                CredentialsMissing = before.Conditions.IsFalse(Conditions.CacheHealthy),
             },
         },
         PlatformPhases.Failed when known.Failure is { } failure => new RunResult { Failure = Failures.Read(failure) },

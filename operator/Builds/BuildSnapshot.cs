@@ -31,7 +31,10 @@ internal sealed record BuildSnapshot
 
     public NamespacedName Key => NamespacedName.Of(Build);
 
-    public NamespacedName PoolKey => new(Build.Spec.PoolRef.Namespace is { Length: > 0 } other ? other : Key.Namespace, Build.Spec.PoolRef.Name);
+    public NamespacedName PoolKey => PoolKeyOf(Build);
+
+    public static NamespacedName PoolKeyOf(V1Alpha1ImageBuild build) =>
+        new(build.Spec.PoolRef.Namespace is { Length: > 0 } other ? other : build.Metadata.NamespaceProperty, build.Spec.PoolRef.Name);
 
     public string BuildKey => Builds.BuildKey.Of(Build.Spec);
 }
@@ -59,6 +62,9 @@ internal sealed record BuildJob(V1Job Job, IReadOnlyList<V1Pod> Pods)
 
     /// <summary>The pod tells it first, the Job controller a moment later.</summary>
     public bool Finished => FinishedCondition is not null || (Pods.Count > 0 && Pods.All(pod => pod.Status?.Phase is "Succeeded" or "Failed"));
+
+    /// <summary>A pod that waits for an image or a node would wait on, and has no log.</summary>
+    public bool NeverStarted => Pods.All(pod => pod.Status?.Phase is null or "Pending");
 
     /// <summary>When the Job controller saw the end of it; null while it runs.</summary>
     public DateTimeOffset? FinishedAt => FinishedCondition is { } ended

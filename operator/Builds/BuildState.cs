@@ -27,7 +27,10 @@ internal sealed record BuildState
 
     public RunResult? PublishResult { get; init; }
 
-    /// <summary>Jobs of another buildKey: the spec has changed since.</summary>
+    /// <summary>Jobs of this build as it is now.</summary>
+    public IReadOnlyList<BuildJob> Current { get; init; } = [];
+
+    /// <summary>Jobs of a spec before this one, which end before anything else begins.</summary>
     public IReadOnlyList<BuildJob> Superseded { get; init; } = [];
 
     public V1Alpha1ImageBuild Build => Snapshot.Build;
@@ -41,7 +44,7 @@ internal sealed record BuildState
     /// <summary>One platform: its own pod resolves the revision and puts the tags.</summary>
     public bool Single => Platforms.Count == 1;
 
-    public IEnumerable<BuildJob> LiveJobs => Snapshot.Jobs.Where(job => job.BuildKey == BuildKey && job.Live);
+    public IEnumerable<BuildJob> LiveJobs => Current.Where(job => job.Live);
 
     public DateTimeOffset? Deadline => StartedAt is { } start ? new DateTimeOffset(start, TimeSpan.Zero) + BuildDefaults.TimeoutOf(Spec) : null;
 

@@ -12,6 +12,7 @@ namespace Slipway.Builds;
 internal static class BuildsRegistration
 {
     private const string PoolRefIndex = "poolRef";
+    private const string NamespaceIndex = "namespace";
 
     public static OperatorBuilder AddBuilds(this OperatorBuilder builder, BuildOptions options)
     {
@@ -19,18 +20,17 @@ internal static class BuildsRegistration
         builder.Services.AddScoped<BuildObserver>();
         return builder
             .AddInformer<V1Alpha1ImageBuild>()
-            .AddIndex<V1Alpha1ImageBuild>(PoolRefIndex, PoolOf)
+            .AddIndex<V1Alpha1ImageBuild>(PoolRefIndex, build => [BuildSnapshot.PoolKeyOf(build).ToString()])
+            .AddIndex<V1Alpha1ImageBuild>(NamespaceIndex, build => [build.Metadata.NamespaceProperty])
             .AddInformer<V1Namespace>()
             .AddIndex<V1Job>(BuildObserver.OwnerIndex, BuildObserver.OwnerOf)
             .AddIndex<V1Pod>(BuildObserver.OwnerIndex, BuildObserver.OwnerOf)
             .AddController<ImageBuildController, V1Alpha1ImageBuild>(controller => controller
                 .Owns<V1Job>()
                 .Watches<V1Pod>(BuildOfPod)
-                .Watches<V1Alpha1BuilderPool>(BuildsOfPool));
+                .Watches<V1Alpha1BuilderPool>(BuildsOfPool)
+                .Watches<V1Namespace>(BuildsOfNamespace));
     }
-
-    private static IEnumerable<string> PoolOf(V1Alpha1ImageBuild build) =>
-        [new NamespacedName(build.Spec.PoolRef.Namespace is { Length: > 0 } other ? other : build.Metadata.NamespaceProperty, build.Spec.PoolRef.Name).ToString()];
 
     /// <summary>A pod belongs to a Job, and the Job to a build.</summary>
     private static Func<V1Pod?, V1Pod?, IEnumerable<NamespacedName>> BuildOfPod(IServiceProvider services)
@@ -46,12 +46,24 @@ internal static class BuildsRegistration
             select new NamespacedName(pod.Metadata.NamespaceProperty, owner.Name);
     }
 
-    /// <summary>Unfinished builds alone: a pool that changes its status a thousand times must not wake a thousand finished builds each time.</summary>
+    /// <summary>
+    /// Unfinished builds alone, and only for what a build looks at: a pool changes its counters with every Job, and a thousand builds
+    /// that wait must not be planned anew each time. The scheduler wakes those whose turn it is.
+    /// </summary>
     private static Func<V1Alpha1BuilderPool?, V1Alpha1BuilderPool?, IEnumerable<NamespacedName>> BuildsOfPool(IServiceProvider services)
     {
         var builds = services.GetRequiredService<IStore<V1Alpha1ImageBuild>>();
-        return (before, after) => builds.ByIndex(PoolRefIndex, NamespacedName.Of((after ?? before)!).ToString())
-            .Where(build => build.Status?.CompletedAt is null)
-            .Select(build => NamespacedName.Of(build));
+        return (before, after) => before is not null && after is not null && PoolAdmission.LooksTheSame(before, after) ? []
+            : Unfinished(builds.ByIndex(PoolRefIndex, NamespacedName.Of((after ?? before)!).ToString()));
     }
+
+    /// <summary>A pool may admit namespaces by their labels.</summary>
+    private static Func<V1Namespace?, V1Namespace?, IEnumerable<NamespacedName>> BuildsOfNamespace(IServiceProvider services)
+    {
+        var builds = services.GetRequiredService<IStore<V1Alpha1ImageBuild>>();
+        return (before, after) => Unfinished(builds.ByIndex(NamespaceIndex, (after ?? before)!.Metadata.Name));
+    }
+
+    private static IEnumerable<NamespacedName> Unfinished(IEnumerable<V1Alpha1ImageBuild> builds) =>
+        builds.Where(build => build.Status?.CompletedAt is null).Select(build => NamespacedName.Of(build));
 }

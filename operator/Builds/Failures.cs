@@ -35,5 +35,7 @@ internal static class Failures
         Log = log,
     };
 
-    public static string LogCommand(BuildJob job) => $"kubectl logs -n {job.Job.Metadata.NamespaceProperty} job/{job.Name}";
+    /// <summary>Null where there is none to be read: a Job that never started is deleted with its failure.</summary>
+    public static string? LogCommand(BuildJob? job) =>
+        job is null || job.NeverStarted ? null : $"kubectl logs -n {job.Job.Metadata.NamespaceProperty} job/{job.Name}";
 }

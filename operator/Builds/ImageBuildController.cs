@@ -50,8 +50,9 @@ internal sealed partial class ImageBuildController(
     /// </summary>
     private async Task<string?> ActAsync(V1Alpha1ImageBuild build, BuildPlan plan, CancellationToken cancellationToken)
     {
-        foreach (var job in plan.Deletes) await DeleteAsync(job, cancellationToken);
+        // Jobs last: as long as they are there, a pass after an interrupted one knows that there is something to delete.
         foreach (var buildKey in plan.MaterialsToDelete) await DeleteMaterialsAsync(build, buildKey, cancellationToken);
+        foreach (var job in plan.Deletes) await DeleteAsync(job, cancellationToken);
         if (plan.InlineSource is { } source && !await CreateOnceAsync(build, source, cancellationToken)) return $"ConfigMap {source.Metadata.Name}";
         if (plan.ClientCertificate is { } request) await IssueAsync(build, request, cancellationToken);
         foreach (var job in plan.Creates)

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using k8s.Models;
 using Slipway.Api;
+using Slipway.Kube;
 using Slipway.Runner;
 
 namespace Slipway.Builds;
@@ -8,19 +9,25 @@ namespace Slipway.Builds;
 /// <summary>
 /// What a Job has to say: the result that its pod left, or, where there will never be one, why. Null means wait.
 /// </summary>
-internal static class JobResult
+internal sealed class JobResult(BuildOptions options, DateTimeOffset now, bool single)
 {
     /// <summary>How far a store may lag behind what we know to have happened.</summary>
     public static readonly TimeSpan StoreLag = TimeSpan.FromSeconds(30);
 
-    public static RunResult? Of(BuildJob job, BuildOptions options, DateTimeOffset now)
+    public RunResult? Of(BuildJob job)
     {
+        var wanted = job.Role switch
+        {
+            JobRoles.Prepare => ResultKind.Commit,
+            JobRoles.Build => single ? ResultKind.Pushed | ResultKind.Published : ResultKind.Pushed,
+            _ => ResultKind.Published,
+        };
         foreach (var pod in job.Pods)
         {
-            if (Reported(pod) is { } result) return result;
+            if (Reported(pod, wanted) is { } result) return result;
         }
 
-        var failure = job.Pods.Count == 0 ? WithoutPod(job, options, now) : OfPod(Newest(job.Pods), options, now);
+        var failure = job.Pods.Count == 0 ? WithoutPod(job) : OfPod(Newest(job.Pods));
         return failure is null ? null : new RunResult { Failure = failure };
     }
 
@@ -29,17 +36,17 @@ internal static class JobResult
     {
         if (job.Pods.Count == 0) return (job.FinishedAt + StoreLag) ?? (job.Created + options.NotStartedAfter);
         var pod = Newest(job.Pods);
-        if (Waiting(pod) is not null) return CreatedAt(pod) + options.NotStartedAfter;
+        if (Waiting(pod) is not null) return ScheduledAt(pod) + options.NotStartedAfter;
         return Unschedulable(pod) is { } since ? since + options.UnschedulableAfter : null;
     }
 
-    private static RunResult? Reported(V1Pod pod)
+    private static RunResult? Reported(V1Pod pod, ResultKind wanted)
     {
         var message = Terminated(pod)?.Message;
         if (string.IsNullOrWhiteSpace(message)) return null;
         try
         {
-            return RunnerJson.Deserialize<RunResult>(message) is var result && ResultCheck.IsSound(result) ? result : null;
+            return RunnerJson.Deserialize<RunResult>(message) is var result && ResultCheck.IsSound(result, wanted) ? result : null;
         }
         catch (JsonException)
         {
@@ -47,15 +54,15 @@ internal static class JobResult
         }
     }
 
-    private static RunFailure? OfPod(V1Pod pod, BuildOptions options, DateTimeOffset now)
+    private RunFailure? OfPod(V1Pod pod)
     {
         if (Terminated(pod) is { Reason: "StartError" or "ContainerCannotRun" } unstarted) return NotStarted(unstarted.Reason, pod);
         // The pod's own reason says more than the exit code of a container that was killed for it.
         if (pod.Status?.Reason is "DeadlineExceeded" or "Evicted") return LostPod(pod);
         if (Terminated(pod) is { } ended) return EndedSilently(ended);
         if (pod.Status?.Phase is "Failed" or "Succeeded") return LostPod(pod);
-        if (Waiting(pod) is { } waiting && now >= CreatedAt(pod) + options.NotStartedAfter) return NotStarted(waiting.Reason, pod);
-        if (Unschedulable(pod) is { } since && now >= since + options.UnschedulableAfter) return NoNode(pod, options);
+        if (Waiting(pod) is { } waiting && now >= ScheduledAt(pod) + options.NotStartedAfter) return NotStarted(waiting.Reason, pod);
+        if (Unschedulable(pod) is { } since && now >= since + options.UnschedulableAfter) return NoNode(pod);
         return null;
     }
 
@@ -69,6 +76,8 @@ internal static class JobResult
 
     private static RunFailure LostPod(V1Pod pod) => pod.Status.Reason switch
     {
+        "DeadlineExceeded" when Role(pod) is (JobRoles.Prepare or JobRoles.Publish) and var role => Failures.Of(FailureClass.Timeout, Reasons.TimedOut,
+            $"The {role} Job was stopped after {pod.Spec.ActiveDeadlineSeconds} s: the git host or the registry did not answer in time. Set spec.rerun to a new value to build again."),
         "DeadlineExceeded" => Failures.Of(FailureClass.Timeout, Reasons.TimedOut,
             "The build took longer than spec.timeout and its pod was stopped. Raise spec.timeout or make the build shorter."),
         "Evicted" => Failures.Of(FailureClass.Infrastructure, Reasons.RunnerLost,
@@ -80,29 +89,26 @@ internal static class JobResult
     private static RunFailure NotStarted(string reason, V1Pod pod)
     {
         var image = pod.Spec.Containers[0].Image;
-        return IsImagePull(reason)
+        return ImagePull.Failed(reason)
             ? Failures.Of(FailureClass.Config, Reasons.RunnerImagePullFailed,
                 $"The node cannot pull the Job's image {image}. Check the operator's option --runner-image and the node's access to that registry.")
             : Failures.Of(FailureClass.Config, Reasons.RunnerNotStarted,
-                $"The Job's container cannot start ({reason}). kubectl describe pod -n {pod.Metadata.NamespaceProperty} {pod.Metadata.Name} says why.");
+                $"The Job's container cannot start ({reason}). {EventsOf(pod.Metadata)} says why.");
     }
 
-    private static RunFailure NoNode(V1Pod pod, BuildOptions options) => Failures.Of(FailureClass.Config, Reasons.RunnerUnschedulable,
+    private RunFailure NoNode(V1Pod pod) => Failures.Of(FailureClass.Config, Reasons.RunnerUnschedulable,
         $"No node took the Job's pod within {GoDuration.Format(options.UnschedulableAfter)}. Check spec.job (nodeSelector, tolerations, resources) against the nodes: "
-        + $"kubectl describe pod -n {pod.Metadata.NamespaceProperty} -l {SlipwayApi.BuildLabel}={pod.Metadata.Labels?[SlipwayApi.BuildLabel]} says what did not fit.");
+        + $"{EventsOf(pod.Metadata)} says what did not fit.");
 
-    private static RunFailure? WithoutPod(BuildJob job, BuildOptions options, DateTimeOffset now)
+    private RunFailure? WithoutPod(BuildJob job)
     {
         if (job.FinishedAt is { } finished)
             return now < finished + StoreLag ? null : Failures.Of(FailureClass.Infrastructure, Reasons.RunnerLost,
                 "The Job ended and its pod is gone before its result was read. Set spec.rerun to a new value to build again.");
         return now < job.Created + options.NotStartedAfter ? null : Failures.Of(FailureClass.Config, Reasons.RunnerRefused,
             $"The Job's pod could not be created (a quota, an admission rule or a missing ServiceAccount). "
-            + $"kubectl describe job -n {job.Job.Metadata.NamespaceProperty} {job.Name} says why.");
+            + $"{EventsOf(job.Job.Metadata)} says why.");
     }
-
-    private static bool IsImagePull(string? reason) =>
-        reason is "ErrImagePull" or "ImagePullBackOff" or "InvalidImageName" or "ErrImageNeverPull" or "RegistryUnavailable" or "ImageInspectError";
 
     private static V1ContainerStateTerminated? Terminated(V1Pod pod) => Runner(pod)?.State?.Terminated;
 
@@ -117,6 +123,18 @@ internal static class JobResult
 
     private static V1ContainerStatus? Runner(V1Pod pod) =>
         pod.Status?.ContainerStatuses?.FirstOrDefault(status => status.Name == BuildObjects.ContainerName);
+
+    /// <summary>No node is asked to pull anything before the pod has one, and new nodes take minutes to come.</summary>
+    private static DateTimeOffset ScheduledAt(V1Pod pod) =>
+        pod.Status?.Conditions?.FirstOrDefault(condition => condition is { Type: "PodScheduled", Status: "True" })?.LastTransitionTime is { } scheduled
+            ? new(scheduled.ToUniversalTime())
+            : CreatedAt(pod);
+
+    private static string? Role(V1Pod pod) => pod.Metadata.Labels is { } labels && labels.TryGetValue(SlipwayApi.RoleLabel, out var role) ? role : null;
+
+    /// <summary>Jobs and pods that never started are deleted with the failure; what was said of them stays for an hour.</summary>
+    private static string EventsOf(V1ObjectMeta metadata) =>
+        $"kubectl get events -n {metadata.NamespaceProperty} --field-selector involvedObject.name={metadata.Name}";
 
     private static DateTimeOffset CreatedAt(V1Pod pod) => new((pod.Metadata.CreationTimestamp ?? default).ToUniversalTime());
 

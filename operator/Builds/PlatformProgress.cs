@@ -18,7 +18,7 @@ internal static class PlatformProgress
             { Failure: { } failure } result => Told(status, result) with
             {
                 Phase = PlatformPhases.Failed,
-                Failure = Failures.Write(failure, platform.Job is null ? null : Failures.LogCommand(platform.Job)),
+                Failure = Failures.Write(failure, Failures.LogCommand(platform.Job)),
             },
             null => status,
         };
@@ -35,16 +35,9 @@ internal static class PlatformProgress
             StartedAt = started,
             Builder = platform.Before?.Builder ?? platform.Job?.Builder ?? platform.Slot?.Builder?.Name,
             Attempts = building ? 1 : null,
-            Queued = started is { } since ? GoDuration.Format(since - WaitingSince(state, since)) : null,
+            // What waited is told once: the queue that it is counted from is gone when its last platform starts.
+            Queued = platform.Before?.Queued ?? (started is { } start ? GoDuration.Format(start - (state.Before.Queue?.Since ?? start)) : null),
         };
-    }
-
-    /// <summary>From when it could have started: when it joined the queue, when its commit was known to be looked for, or when the build was made.</summary>
-    private static DateTime WaitingSince(BuildState state, DateTime started)
-    {
-        if (state.Before.Queue?.Since is { } queued) return queued;
-        var reconciling = state.Build.Status?.Conditions?.FirstOrDefault(condition => condition is { Type: Conditions.Reconciling, Status: Conditions.True });
-        return reconciling?.LastTransitionTime ?? (state.Build.Status?.BuildKey is null ? state.Build.Metadata.CreationTimestamp ?? started : started);
     }
 
     /// <summary>A slot that was granted becomes a Job in this very pass.</summary>

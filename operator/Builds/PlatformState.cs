@@ -24,6 +24,4 @@ internal sealed record PlatformState
     public bool Failed => Result is { Failure: not null };
 
     public bool Done => Result is not null;
-
-    public bool Running => !Done && Job is { Finished: false };
 }

@@ -43,13 +43,25 @@ internal static class PoolAdmission
     /// <summary>A pool that cannot start its builders says why; the build passes it on and goes on when the pool does.</summary>
     private static RunFailure? StalledPool(BuildSnapshot snapshot)
     {
-        var stalled = snapshot.Pool!.Status?.Conditions?.FirstOrDefault(condition => condition is { Type: Conditions.Stalled, Status: Conditions.True });
-        if (stalled is null || snapshot.Pool.Status!.ObservedGeneration != snapshot.Pool.Metadata.Generation) return null;
-        var wanted = snapshot.Build.Spec.Platforms is { Count: > 0 } asked ? asked : [.. snapshot.Pool.Spec.Platforms.Select(platform => platform.Platform)];
-        var ready = snapshot.Pool.Status.Platforms?.Where(platform => platform.Ready > 0).Select(platform => platform.Platform).ToList() ?? [];
-        return wanted.All(ready.Contains) ? null : Failures.Of(FailureClass.Config, Reasons.PoolStalled,
+        var pool = snapshot.Pool!;
+        if (Stall(pool) is not { } stalled || pool.Status!.ObservedGeneration != pool.Metadata.Generation) return null;
+        var wanted = snapshot.Build.Spec.Platforms is { Count: > 0 } asked ? asked : [.. pool.Spec.Platforms.Select(platform => platform.Platform)];
+        return wanted.All(ReadyPlatforms(pool).Contains) ? null : Failures.Of(FailureClass.Config, Reasons.PoolStalled,
             $"BuilderPool {snapshot.PoolKey} is stalled: {stalled.Message} The build starts when the pool is mended.");
     }
+
+    /// <summary>Whether two versions of a pool are one to every build. All that is asked of a pool's status is asked here too.</summary>
+    public static bool LooksTheSame(V1Alpha1BuilderPool before, V1Alpha1BuilderPool after) =>
+        before.Metadata.Uid == after.Metadata.Uid && before.Metadata.Generation == after.Metadata.Generation
+        && before.Metadata.DeletionTimestamp == after.Metadata.DeletionTimestamp
+        && before.Status?.ObservedGeneration == after.Status?.ObservedGeneration
+        && Stall(before)?.Message == Stall(after)?.Message && ReadyPlatforms(before).SetEquals(ReadyPlatforms(after));
+
+    private static V1Condition? Stall(V1Alpha1BuilderPool pool) =>
+        pool.Status?.Conditions?.FirstOrDefault(condition => condition is { Type: Conditions.Stalled, Status: Conditions.True });
+
+    private static HashSet<string> ReadyPlatforms(V1Alpha1BuilderPool pool) =>
+        [.. (pool.Status?.Platforms ?? []).Where(platform => platform.Ready > 0).Select(platform => platform.Platform)];
 
     internal static bool Matches(V1LabelSelector selector, IReadOnlyDictionary<string, string> labels) =>
         (selector.MatchLabels ?? new Dictionary<string, string>()).All(pair => labels.TryGetValue(pair.Key, out var value) && value == pair.Value)

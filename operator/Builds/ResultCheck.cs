@@ -3,6 +3,16 @@ using Slipway.Runner;
 
 namespace Slipway.Builds;
 
+/// <summary>What a Job has done where it says that it succeeded.</summary>
+[Flags]
+internal enum ResultKind
+{
+    None = 0,
+    Commit = 1,
+    Pushed = 2,
+    Published = 4,
+}
+
 /// <summary>
 /// A result is text from a pod in a tenant's namespace. What has not the shape of one is none: it would make the API
 /// server refuse every status that holds it.
@@ -11,12 +21,21 @@ internal static partial class ResultCheck
 {
     private const int MostAttestations = 16;
     private const int LongestPredicateType = 1024;
+    private const int MostSteps = 100_000;
 
-    public static bool IsSound(RunResult result) =>
+    public static bool IsSound(RunResult result, ResultKind wanted) => HasShape(result) && (result.Failure is not null || Has(result, wanted));
+
+    private static bool HasShape(RunResult result) =>
         Absent(result.Commit, Commit()) && Absent(result.IndexDigest, Digest()) && Absent(result.ImageDigest, Digest())
         && (result.Attestations ?? []) is { Count: <= MostAttestations } attestations && attestations.All(IsSound)
-        && result.Cache is null or { Steps: >= 0, Cached: >= 0 }
-        && (result.Failure is null || Reason().IsMatch(result.Failure.Reason));
+        && (result.Cache is null || (result.Cache is { Steps: >= 0 and <= MostSteps, Cached: >= 0 } && result.Cache.Cached <= result.Cache.Steps))
+        && result.DurationSeconds >= 0
+        && (result.Failure is null || (Enum.IsDefined(result.Failure.Class) && Reason().IsMatch(result.Failure.Reason)));
+
+    private static bool Has(RunResult result, ResultKind wanted) =>
+        (!wanted.HasFlag(ResultKind.Commit) || result.Commit is not null)
+        && (!wanted.HasFlag(ResultKind.Pushed) || (result.IndexDigest is not null && result.ImageDigest is not null))
+        && (!wanted.HasFlag(ResultKind.Published) || (result.IndexDigest is not null && result.Published));
 
     private static bool IsSound(AttestationResult attestation) =>
         Digest().IsMatch(attestation.ManifestDigest) && Digest().IsMatch(attestation.Digest)

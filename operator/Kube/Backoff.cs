@@ -11,7 +11,7 @@ internal sealed record Backoff(TimeSpan First, TimeSpan Max)
     /// <param name="chance">A number from 0 up to 1.</param>
     public TimeSpan Delay(int failures, double chance)
     {
-        // The exponent is capped: 2^62 of anything is past every Max, and beyond it the product would overflow.
+        // The exponent is capped: 2^30 of anything is past every Max, and far beyond it the product would overflow.
         var wait = First * Math.Pow(2, Math.Clamp(failures - 1, 0, 30));
         return (wait < Max ? wait : Max) * (1 + (JitterFactor * chance));
     }

@@ -5,7 +5,7 @@ namespace Slipway.Kube;
 /// <summary>Everything that can be set about the controller layer. The defaults are those of client-go and controller-runtime where they have one.</summary>
 internal sealed record OperatorOptions
 {
-    /// <summary>How to reach the cluster; null finds out (kubeconfig, then in-cluster).</summary>
+    /// <summary>How to reach the cluster. Has to be set.</summary>
     public KubernetesClientConfiguration? Cluster { get; set; }
 
     /// <summary>The field manager of every apply.</summary>

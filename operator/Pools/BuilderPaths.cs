@@ -1,9 +1,10 @@
+using Slipway.Scheduling;
+
 namespace Slipway.Pools;
 
 /// <summary>Where things are inside a builder's pod; the rootless images of BuildKit run as user 1000 with this home.</summary>
 internal static class BuilderPaths
 {
-    public const int Port = 1234;
     public const int User = 1000;
 
     /// <summary>The volume. Given explicitly: the image's own is mounted nosuid and nodev on some nodes (moby/buildkit#879).</summary>
@@ -19,7 +20,7 @@ internal static class BuilderPaths
     public const string ConfigFile = "buildkitd.toml";
     public const string Socket = "/run/user/1000/buildkit/buildkitd.sock";
     public const string SocketAddress = "unix://" + Socket;
-    public const string TcpAddress = "tcp://0.0.0.0:1234";
+    public static readonly string TcpAddress = $"tcp://0.0.0.0:{Builder.Port}";
 
     public const string CertificateFolder = "/certs";
     public const string Authority = CertificateFolder + "/ca.crt";

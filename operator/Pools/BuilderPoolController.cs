@@ -32,7 +32,7 @@ internal sealed partial class BuilderPoolController(
         scheduler.Refresh(NamespacedName.Of(entity));
         // What it owned goes with it: nothing must be made for it any more.
         if (entity.Metadata.DeletionTimestamp is not null) return ReconciliationResult<V1Alpha1BuilderPool>.Success(entity);
-        await sweep.OnceAsync(cancellationToken);
+        await sweep.OnceAsync(entity, cancellationToken);
 
         var snapshot = observer.Observe(entity);
         var plan = PoolPlanner.Plan(snapshot);
@@ -50,7 +50,7 @@ internal sealed partial class BuilderPoolController(
     public async Task DeletedAsync(NamespacedName key, CancellationToken cancellationToken)
     {
         scheduler.Refresh(key);
-        var deleted = await sweep.RunAsync(cancellationToken);
+        var deleted = await sweep.AfterDeletionAsync(cancellationToken);
         if (deleted > 0) LogSwept(deleted, key);
     }
 

@@ -15,15 +15,6 @@ internal sealed partial record BuildkitFeatures
     /// <summary>frontend tables of buildkitd.toml (moby/buildkit#4899). Older daemons take any frontend, whatever the pool says.</summary>
     public bool RestrictsFrontends => AtLeast(0, 15);
 
-    /// <summary>reservedSpace, maxUsedSpace and minFreeSpace; keepBytes alone before, and a mere floor since.</summary>
-    public bool SeparatesSpaceLimits => AtLeast(0, 17);
-
-    /// <summary>Registry cache as an image manifest without being asked.</summary>
-    public bool CachesAsImageManifest => AtLeast(0, 21);
-
-    /// <summary>Attestation manifests as OCI artifacts with a subject without being asked, which some registries refuse.</summary>
-    public bool AttestsAsArtifact => AtLeast(0, 32);
-
     /// <param name="version">As buildkitd prints it, v0.32.2, or an image whose tag begins with it.</param>
     public static BuildkitFeatures Of(string? version)
     {

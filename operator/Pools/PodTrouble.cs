@@ -18,9 +18,6 @@ internal sealed partial record PodTrouble(int Severity, string Reason, string Me
     /// <summary>One restart can be chance; the state alternates between Running, Terminated and Waiting.</summary>
     private const int RestartsOfACrash = 2;
 
-    private static readonly string[] PullReasons =
-        ["ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable", "ImageInspectError"];
-
     private static readonly string[] CreateReasons = ["CreateContainerError", "CreateContainerConfigError"];
     private static readonly string[] StartReasons = ["CrashLoopBackOff", "RunContainerError", .. CreateReasons];
 
@@ -31,7 +28,7 @@ internal sealed partial record PodTrouble(int Severity, string Reason, string Me
 
     private static PodTrouble? ImagePull(V1Pod pod)
     {
-        if (Statuses(pod).FirstOrDefault(status => PullReasons.Contains(status.State?.Waiting?.Reason)) is not { } failed) return null;
+        if (Statuses(pod).FirstOrDefault(status => Kube.ImagePull.Failed(status.State?.Waiting?.Reason)) is not { } failed) return null;
         return new PodTrouble(
             PullSeverity, Reasons.BuilderImagePullFailed,
             $"Container {failed.Name} of pod {pod.Metadata.Name}: image {ImageOf(pod, failed)} cannot be pulled on node "

@@ -3,6 +3,7 @@ using System.Text.Json;
 using k8s.Models;
 using Slipway.Api;
 using Slipway.Kube.Writing;
+using Slipway.Scheduling;
 
 namespace Slipway.Pools;
 
@@ -39,7 +40,7 @@ internal static class PoolObjects
             ClusterIP = "None",
             PublishNotReadyAddresses = true,
             Selector = Selector(pool, platform),
-            Ports = [new V1ServicePort { Name = PortName, Port = BuilderPaths.Port, Protocol = "TCP", TargetPort = PortName }],
+            Ports = [new V1ServicePort { Name = PortName, Port = Builder.Port, Protocol = "TCP", TargetPort = PortName }],
         },
     };
 
@@ -192,7 +193,7 @@ internal static class PoolObjects
         Image = image,
         // The image's own entrypoint is "rootlesskit buildkitd". All else stands in the file, whose place would hang on $USER otherwise.
         Args = ["--config", $"{BuilderPaths.ConfigFolder}/{BuilderPaths.ConfigFile}"],
-        Ports = [new V1ContainerPort { Name = PortName, ContainerPort = BuilderPaths.Port, Protocol = "TCP" }],
+        Ports = [new V1ContainerPort { Name = PortName, ContainerPort = Builder.Port, Protocol = "TCP" }],
         Resources = Resources(platform),
         SecurityContext = BuildkitdSecurity(options),
         StartupProbe = Probe(period: 5, timeout: 15, failures: 60),

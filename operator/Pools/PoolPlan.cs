@@ -5,7 +5,7 @@ using Slipway.Kube;
 
 namespace Slipway.Pools;
 
-/// <summary>What a pass does, in this order: certificates, objects, pods, status.</summary>
+/// <summary>What a pass does, in this order: certificates, objects, what is retired, status.</summary>
 internal sealed record PoolPlan
 {
     /// <summary>To issue before the objects that mount them.</summary>
@@ -16,9 +16,6 @@ internal sealed record PoolPlan
 
     /// <summary>StatefulSets of platforms that the pool no longer has and no build runs on; each with its Service and ConfigMap.</summary>
     public IReadOnlyList<V1StatefulSet> Retired { get; init; } = [];
-
-    /// <summary>To delete, by uid: idle builders whose template is outdated. None until pools roll.</summary>
-    public IReadOnlyList<V1Pod> PodsToDelete { get; init; } = [];
 
     public required BuilderPoolStatus Status { get; init; }
 

@@ -44,7 +44,7 @@ internal static class PoolProgress
 
     /// <summary>Builds on the pods of a StatefulSet, whatever its platform is called.</summary>
     public static int BuildsOn(PoolSnapshot snapshot, V1StatefulSet set) =>
-        PodsOf(snapshot, set).Sum(pod => snapshot.Queues.Values.Sum(queue => Builds(queue, pod.Metadata.Name)));
+        PodsOf(snapshot, set).Sum(pod => snapshot.Queues.Values.Sum(queue => Builds(queue, pod.Metadata.Uid)));
 
     private static BuilderPoolStatus With(PoolSnapshot snapshot, params Condition[] conditions)
     {
@@ -79,8 +79,8 @@ internal static class PoolProgress
             Builders = [.. builders.Select(builder => new BuilderStatus
             {
                 Name = builder.Name,
-                State = State(builder, Builds(queue, builder.Name)),
-                Builds = Builds(queue, builder.Name),
+                State = State(builder, Builds(queue, builder.Uid)),
+                Builds = Builds(queue, builder.Uid),
                 Version = builder.Version,
             })],
         };
@@ -133,5 +133,5 @@ internal static class PoolProgress
             + $"kubectl -n {snapshot.Pool.Metadata.NamespaceProperty} describe statefulset {name}.";
     }
 
-    private static int Builds(QueueCount queue, string pod) => queue.Builds.TryGetValue(pod, out var builds) ? builds : 0;
+    private static int Builds(QueueCount queue, string podUid) => queue.Builds.TryGetValue(podUid, out var builds) ? builds : 0;
 }

@@ -29,7 +29,7 @@ internal static class PoolsRegistration
             .AddInformer<V1StatefulSet>(BuilderSelector)
             .AddInformer<V1Service>(BuilderSelector)
             .AddInformer<V1ConfigMap>(BuilderSelector)
-            .AddIndex<V1StatefulSet>(PoolReader.PoolIndex, set => PoolLabels.PoolOf(set).Select(pool => pool.ToString()))
+            .AddIndex<V1StatefulSet>(PoolReader.PoolIndex, PoolReader.PoolOf)
             .AddController<BuilderPoolController, V1Alpha1BuilderPool>(pools => pools
                 .Owns<V1StatefulSet>()
                 .Owns<V1Service>()

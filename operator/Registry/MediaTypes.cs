@@ -9,6 +9,4 @@ internal static class MediaTypes
     public const string AttestationArtifact = "application/vnd.docker.attestation.manifest.v1+json";
 
     public static bool IsIndex(string? mediaType) => mediaType is OciIndex or DockerList;
-
-    public static bool IsManifest(string? mediaType) => mediaType is OciManifest or DockerManifest;
 }

@@ -44,6 +44,7 @@ internal sealed class GitLookup(IProcessRunner processes, TextWriter log, TimePr
 
     private static readonly string[] AllowedProtocols = ["https", "http", "ssh"];
 
+    /// <summary>The commit. Its own limit is a failure; what else <paramref name="token"/> means is for the caller to say.</summary>
     public async Task<string> CommitAsync(GitSource git, TimeSpan limit, CancellationToken token)
     {
         if (GitRefs.IsCommit(git.Revision))
@@ -64,12 +65,16 @@ internal sealed class GitLookup(IProcessRunner processes, TextWriter log, TimePr
                 ? GitRefs.Commit(git.Revision, output) ?? throw new RunFailureException(GitFailures.RevisionNotFound(git))
                 : throw Failure(git, await error);
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (!token.IsCancellationRequested)
         {
-            process.Kill();
-            throw token.IsCancellationRequested
-                ? new RunFailureException(FailureClass.Infrastructure, FailureReasons.Interrupted, "The Job was told to end before the revision was looked up.")
-                : new RunFailureException(FailureClass.Infrastructure, FailureReasons.SourceUnreachable, $"{git.Url} did not answer in {limit.TotalSeconds} s.");
+            throw new RunFailureException(FailureClass.Infrastructure, FailureReasons.SourceUnreachable, $"{git.Url} did not answer in {limit.TotalSeconds} s.");
+        }
+        finally
+        {
+            if (!process.Exit.IsCompleted)
+            {
+                process.Kill();
+            }
         }
     }
 

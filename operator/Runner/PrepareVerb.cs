@@ -6,10 +6,22 @@ internal sealed class PrepareVerb(GitLookup git, TextWriter log, TimeProvider ti
     public Task<RunResult> RunAsync(PrepareDescription description, CancellationToken interrupted) => RunReport.OfAsync(
         async report =>
         {
-            var commit = await git.CommitAsync(description.Git, TimeSpan.FromSeconds(description.TimeoutSeconds), interrupted);
+            var commit = await CommitAsync(description, interrupted);
             await log.WriteLineAsync($"{description.Git.Revision} of {description.Git.Url} is {commit}");
             report.Result = report.Result with { Commit = commit };
         },
         log,
         time);
+
+    private async Task<string> CommitAsync(PrepareDescription description, CancellationToken interrupted)
+    {
+        try
+        {
+            return await git.CommitAsync(description.Git, TimeSpan.FromSeconds(description.TimeoutSeconds), interrupted);
+        }
+        catch (OperationCanceledException) when (interrupted.IsCancellationRequested)
+        {
+            throw new RunFailureException(Deadline.Interrupted);
+        }
+    }
 }

@@ -52,15 +52,12 @@ internal sealed record LogChunk
 
 internal sealed record BuildWarning
 {
-    public string? Vertex { get; init; }
-
     public byte[]? Short { get; init; }
 }
 
 [JsonSourceGenerationOptions(PropertyNameCaseInsensitive = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(SolveStatus))]
 [JsonSerializable(typeof(BuildMetadata))]
-[JsonSerializable(typeof(System.Text.Json.Nodes.JsonObject))]
 internal sealed partial class BuildctlJson : JsonSerializerContext;
 
 /// <summary>What is read of buildctl's metadata file.</summary>

@@ -7,6 +7,9 @@ namespace Slipway.Scheduling;
 /// <summary>One buildkitd of a pool, as its own pod describes it.</summary>
 internal sealed record Builder
 {
+    /// <summary>Where buildkitd listens.</summary>
+    public const int Port = 1234;
+
     public required string Name { get; init; }
 
     /// <summary>The same name may come back as another pod with a cold cache.</summary>

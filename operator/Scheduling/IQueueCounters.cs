@@ -21,6 +21,6 @@ internal sealed record QueueCount
     /// <summary>Builds that wait for one.</summary>
     public int Queued { get; init; }
 
-    /// <summary>Builds by the name of the builder pod that they run on; a pod without any is left out.</summary>
+    /// <summary>Builds by the uid of the builder pod that they run on; a pod without any is left out. Its name may come back as another pod.</summary>
     public IReadOnlyDictionary<string, int> Builds { get; init; } = new Dictionary<string, int>();
 }

@@ -1,3 +1,4 @@
+using k8s;
 using k8s.Models;
 using Slipway.Api;
 using Slipway.Kube;
@@ -21,19 +22,11 @@ internal sealed class PoolReader(IStore<V1Alpha1BuilderPool> pools, IStore<V1Pod
     public IReadOnlyList<JobSlot> Jobs(NamespacedName pool, string platform) =>
         [.. jobs.ByIndex(PoolIndex, pool.ToString()).Select(Slot).OfType<JobSlot>().Where(job => job.Slot.Platform == platform)];
 
-    /// <summary>Index keys of a pod: only builders have one.</summary>
-    public static IEnumerable<string> PoolOf(V1Pod pod) =>
-        pod.Metadata.Labels is { } labels && labels.TryGetValue(SlipwayApi.ComponentLabel, out var component) && component == SlipwayApi.BuilderComponent
-        && labels.TryGetValue(SlipwayApi.PoolLabel, out var pool)
-            ? [$"{pod.Metadata.NamespaceProperty}/{pool}"]
-            : [];
+    /// <summary>Index keys of a StatefulSet or pod: only builders have one.</summary>
+    public static IEnumerable<string> PoolOf(IMetadata<V1ObjectMeta> builder) => PoolLabels.PoolOf(builder).Select(pool => pool.ToString());
 
     /// <summary>Index keys of a Job: only those that run on a builder have one.</summary>
-    public static IEnumerable<string> PoolOf(V1Job job) =>
-        job.Metadata.Labels is { } labels && labels.TryGetValue(SlipwayApi.PoolLabel, out var pool)
-        && labels.TryGetValue(SlipwayApi.PoolNamespaceLabel, out var poolNamespace)
-            ? [$"{poolNamespace}/{pool}"]
-            : [];
+    public static IEnumerable<string> PoolOf(V1Job job) => PoolLabels.PoolOf(job).Select(pool => pool.ToString());
 
     private IEnumerable<V1Pod> BuilderPods(NamespacedName pool, string platform)
     {
@@ -51,6 +44,6 @@ internal sealed class PoolReader(IStore<V1Alpha1BuilderPool> pools, IStore<V1Pod
         if (owner is null || job.Metadata.Annotations is not { } notes) return null;
         if (!notes.TryGetValue(SlipwayApi.PlatformAnnotation, out var platform) || !notes.TryGetValue(SlipwayApi.BuilderUidAnnotation, out var builderUid)) return null;
         var build = new NamespacedName(job.Metadata.NamespaceProperty, owner.Name);
-        return new JobSlot(job.Metadata.Uid, IsLive(job), new HeldSlot(build, owner.Uid, platform, job.Metadata.Labels[SlipwayApi.BuilderLabel], builderUid));
+        return new JobSlot(job.Metadata.Uid, IsLive(job), new HeldSlot(build, owner.Uid, platform, builderUid));
     }
 }

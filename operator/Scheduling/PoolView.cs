@@ -20,7 +20,7 @@ internal sealed record PoolView
 }
 
 /// <summary>One build of one platform on one builder.</summary>
-internal sealed record HeldSlot(NamespacedName Build, string BuildUid, string Platform, string Builder, string BuilderUid);
+internal sealed record HeldSlot(NamespacedName Build, string BuildUid, string Platform, string BuilderUid);
 
 /// <summary>A build Job and the slot that it holds while it is live.</summary>
 internal sealed record JobSlot(string Uid, bool Live, HeldSlot Slot);

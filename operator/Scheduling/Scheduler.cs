@@ -79,7 +79,7 @@ internal sealed class Scheduler(
             {
                 Building = held.Count,
                 Queued = WaitingFor(pool, platform).Count(),
-                Builds = held.GroupBy(slot => slot.Builder).ToDictionary(group => group.Key, group => group.Count()),
+                Builds = held.GroupBy(slot => slot.BuilderUid).ToDictionary(group => group.Key, group => group.Count()),
             };
         }
     }
@@ -212,7 +212,7 @@ internal sealed class Scheduler(
     {
         var jobs = reader.Jobs(pool, platform);
         var assumed = GrantsOf(pool, platform).Where(entry => !entry.Value.IsKept(jobs))
-            .Select(entry => new HeldSlot(entry.Value.Request.Build, entry.Key.BuildUid, platform, entry.Value.Builder.Name, entry.Value.Builder.Uid));
+            .Select(entry => new HeldSlot(entry.Value.Request.Build, entry.Key.BuildUid, platform, entry.Value.Builder.Uid));
         return [.. jobs.Where(job => job.Live).Select(job => job.Slot), .. assumed];
     }
 

@@ -31,7 +31,7 @@ internal sealed class KubeClient : IKubeClient, IDisposable
 
     public KubeClient(OperatorOptions options, TimeProvider time)
     {
-        var cluster = options.Cluster ?? KubernetesClientConfiguration.BuildDefaultConfig();
+        var cluster = options.Cluster ?? throw new ArgumentException($"{nameof(options.Cluster)} is not set.", nameof(options));
         var setup = cluster.FirstMessageHandlerSetup;
         cluster.FirstMessageHandlerSetup = handler =>
         {

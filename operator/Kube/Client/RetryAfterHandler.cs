@@ -31,6 +31,9 @@ internal sealed class RetryAfterHandler(TimeProvider time, Func<double> jitter) 
 
     private TimeSpan? WaitOf(HttpResponseMessage response) =>
         response is { StatusCode: HttpStatusCode.TooManyRequests or HttpStatusCode.ServiceUnavailable, Headers.RetryAfter: { } retryAfter }
-            ? retryAfter.Delta ?? retryAfter.Date - time.GetUtcNow()
+            ? NotNegative(retryAfter.Delta ?? retryAfter.Date - time.GetUtcNow())
             : null;
+
+    /// <summary>A date that has passed, by this clock or by the sender's, means now.</summary>
+    private static TimeSpan? NotNegative(TimeSpan? wait) => wait < TimeSpan.Zero ? TimeSpan.Zero : wait;
 }

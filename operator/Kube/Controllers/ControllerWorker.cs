@@ -65,6 +65,9 @@ internal sealed partial class ControllerWorker<E>(
     public TimeSpan LongestPass =>
         _running.Values.Select(started => time.GetElapsedTime(started)).DefaultIfEmpty(TimeSpan.Zero).Max();
 
+    /// <summary>No pass is under way, and no key is ready for one.</summary>
+    internal bool IsIdle => _queue.IsIdle;
+
     /// <summary>Hears of every pass that has ended, how and after how long.</summary>
     internal Action<NamespacedName, PassOutcome, TimeSpan>? Observer { get; set; }
 

@@ -14,10 +14,7 @@ internal sealed class OperatorHealth(IEnumerable<IInformer> informers, IEnumerab
     /// <summary>For /readyz: the stores are filled and the process is not stopping. Leadership has no part in it.</summary>
     public bool Ready => _synced && !_stopping;
 
-    /// <summary>For /healthz: no informer has gone deaf and no worker hangs. A process that is not healthy should be started anew.</summary>
-    public bool Healthy => Problem is null;
-
-    /// <summary>Why the process is not healthy, or null.</summary>
+    /// <summary>For /healthz: an informer that has gone deaf, or a worker that hangs; null where all is well. Otherwise the process should be started anew.</summary>
     public string? Problem
     {
         get

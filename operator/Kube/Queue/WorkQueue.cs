@@ -48,6 +48,18 @@ internal sealed class WorkQueue<TKey> : IDisposable
         }
     }
 
+    /// <summary>Nothing is ready or in flight.</summary>
+    public bool IsIdle
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _queued.Count == 0 && _inFlight.Count == 0;
+            }
+        }
+    }
+
     public void Add(TKey key)
     {
         lock (_lock)

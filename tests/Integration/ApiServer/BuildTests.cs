@@ -146,6 +146,23 @@ public sealed partial class BuildTests(ApiServerFixture fixture)
         patches[1].Code.ShouldBe(200);
     }
 
+    // Nothing else would ever have woken it.
+    [Fact]
+    public async Task Build_WhenItsNamespaceGetsTheLabelThatThePoolAdmits_GoesOnByItself()
+    {
+        var story = await Story.WithFarmAsync(fixture);
+        var admits = new JsonObject { ["spec"] = new JsonObject { ["allowedNamespaces"] = new JsonObject { ["from"] = "Selector", ["selector"] = new JsonObject { ["matchLabels"] = new JsonObject { ["builds"] = story.Tenant } } } } };
+        await story.Client.PatchAsync<V1Alpha1BuilderPool>(new(story.Builders, "farm"), admits, TestContext.Current.CancellationToken);
+        await Eventually.SoAsync("the pool has taken its new rule", story.ReadyPoolAsync, pool => pool.Status!.ObservedGeneration == 2);
+        var build = await story.CreateBuildAsync("hello", Story.Amd64);
+        (await story.PhaseAsync(build, Phases.Failed)).Status!.Failure!.Reason.ShouldBe(Reasons.NamespaceNotAllowed);
+
+        await story.Client.PatchAsync<V1Namespace>(new("", story.Tenant), new JsonObject { ["metadata"] = new JsonObject { ["labels"] = new JsonObject { ["builds"] = story.Tenant } } }, TestContext.Current.CancellationToken);
+        await story.Player.RunAsync(build, JobRoles.Build, Story.Pushed('a', published: true));
+
+        await story.PhaseAsync(build, Phases.Succeeded);
+    }
+
     [Fact]
     public async Task Build_WhenItIsRunAgain_ReplacesWhatRuns()
     {

@@ -291,6 +291,11 @@ public sealed class BuildPlannerTests
     [InlineData("""{"cache":{"steps":-1}}""")]
     [InlineData("""{"failure":{"class":"User","reason":"no reason at all","message":""}}""")]
     [InlineData("""{"failure":{"class":"Nobody","reason":"X","message":""}}""")]
+    [InlineData("""{"failure":{"class":42,"reason":"X","message":""}}""")]
+    [InlineData("{}")]
+    [InlineData("""{"indexDigest":"sha256:0000000000000000000000000000000000000000000000000000000000000000"}""")]
+    [InlineData("""{"indexDigest":"sha256:0000000000000000000000000000000000000000000000000000000000000000","imageDigest":"sha256:0000000000000000000000000000000000000000000000000000000000000000","cache":{"steps":1,"cached":1000000}}""")]
+    [InlineData("""{"indexDigest":"sha256:0000000000000000000000000000000000000000000000000000000000000000","imageDigest":"sha256:0000000000000000000000000000000000000000000000000000000000000000","cache":{"steps":2147483647,"cached":0}}""")]
     public void Plan_WhenAResultHasNotTheShapeOfOne_BelievesNothingOfIt(string forged)
     {
         var (snapshot, amd64, _) = BothRunning();
@@ -298,6 +303,83 @@ public sealed class BuildPlannerTests
         var plan = BuildPlanner.Plan(snapshot.Replace(amd64.EndedWith(forged, 0)));
 
         plan.Status.Failure!.Reason.ShouldBe(Reasons.RunnerLost);
+    }
+
+    [Fact]
+    public void Plan_WhenALookupFoundNothingAndCallsItSuccess_DoesNotWaitForEver()
+    {
+        var snapshot = Snapshot(Build());
+        var prepare = Running(BuildPlanner.Plan(snapshot).Creates[0]).EndedWith("{}", 0);
+
+        BuildPlanner.Plan(snapshot.With(prepare)).Status.Failure!.Reason.ShouldBe(Reasons.RunnerLost);
+    }
+
+    [Fact]
+    public void Plan_WhenTheOnlyPlatformHasPushedAndMovedNoTag_IsNotReady()
+    {
+        var snapshot = Snapshot(Build(Amd64)).Granted(Amd64);
+        var job = Running(BuildPlanner.Plan(snapshot).Creates[0]);
+
+        var plan = BuildPlanner.Plan(snapshot.With(job.Ended(Pushed("amd64", published: false))));
+
+        plan.Status.Status(Conditions.Ready).ShouldBe("False");
+        plan.Status.Image.ShouldBeNull();
+    }
+
+    [Fact]
+    public void Plan_WhenTheSpecIsChangedAndChangedBack_WaitsForTheOldJobsAndBuildsAgain()
+    {
+        var (snapshot, amd64, _) = BothRunning();
+        var changed = snapshot with { Build = snapshot.Build with { Spec = snapshot.Build.Spec with { Rerun = "2" } } };
+        var ending = BuildPlanner.Plan(changed);
+        ending.Deletes.Count.ShouldBe(snapshot.Jobs.Count);
+        foreach (var job in snapshot.Jobs) job.Job.Metadata.DeletionTimestamp = Now.UtcDateTime;
+        // One of them has told how it was ended.
+        var back = snapshot.Replace(amd64.Ended(Failed(FailureClass.Infrastructure, FailureReasons.Interrupted)))
+            with { Build = snapshot.Build with { Status = ending.Status } };
+
+        var waiting = BuildPlanner.Plan(back);
+        var again = BuildPlanner.Plan((back with { Jobs = [], Build = back.Build with { Status = waiting.Status with { Commit = Commit } } }).Granted(Amd64, Arm64));
+
+        waiting.Status.Phase.ShouldBe(Phases.Pending);
+        waiting.Status.Failure.ShouldBeNull();
+        waiting.Creates.ShouldBeEmpty();
+        again.Creates.Count.ShouldBe(2);
+        again.ClientCertificate.ShouldNotBeNull("the first one went with the Jobs");
+    }
+
+    [Fact]
+    public void Plan_WhenAPlatformStartsAfterAnotherHasEnded_MakesNoSecondCertificate()
+    {
+        var (snapshot, amd64, arm64) = BothRunning();
+        var pushed = snapshot with { Jobs = [.. snapshot.Jobs.Where(job => job.Name != arm64.Name)] };
+        var ended = pushed.Replace(amd64.Ended(Pushed("amd64")));
+        var late = ended with
+        {
+            Build = ended.Build with { Status = ended.Build.Status! with { Platforms = [.. ended.Build.Status.Platforms!.Where(platform => platform.Platform == Amd64)
+                .Append(new PlatformBuildStatus { Platform = Arm64, Phase = PlatformPhases.Queued })] } },
+        };
+
+        var plan = BuildPlanner.Plan(late.Granted(Arm64));
+
+        plan.Creates.Count.ShouldBe(1);
+        plan.ClientCertificate.ShouldBeNull();
+    }
+
+    [Fact]
+    public void Plan_WhenTheQueueIsLeft_KeepsWhatEachPlatformHasWaited()
+    {
+        var snapshot = Snapshot(OfCommit());
+        var busy = snapshot with { Slots = new Dictionary<string, SlotAnswer> { [Amd64] = SlotAnswer.Waiting(WaitReason.NoBuilderFree), [Arm64] = SlotAnswer.Waiting(WaitReason.NoBuilderFree) } };
+        var queued = busy.After(BuildPlanner.Plan(busy));
+        var three = queued.Later(TimeSpan.FromSeconds(3)).Granted(Amd64, Arm64);
+        var started = three.After(BuildPlanner.Plan(three));
+
+        var after = BuildPlanner.Plan(started.Later(TimeSpan.FromSeconds(8)));
+
+        started.Build.Status!.Platforms!.Select(platform => platform.Queued).ShouldBe(["3s", "3s"]);
+        after.Status.Platforms!.Select(platform => platform.Queued).ShouldBe(["3s", "3s"]);
+        after.Status.Conditions!.Single(condition => condition.Type == Conditions.Reconciling).Message.ShouldBe($"Building {Amd64}, {Arm64}.");
     }
 
     [Fact]
@@ -335,7 +417,11 @@ public sealed class BuildPlannerTests
         var plan = BuildPlanner.Plan(stuck.Later(Options.NotStartedAfter));
 
         plan.Status.Failure!.Reason.ShouldBe(Reasons.RunnerRefused);
-        plan.Status.Failure.Message!.ShouldContain($"kubectl describe job -n team-a {amd64.Name}");
+        plan.Status.Failure.Message!.ShouldContain($"--field-selector involvedObject.name={amd64.Name}");
+        // The Job is deleted in this very pass, and there never was a log.
+        plan.Deletes.ShouldContain(job => job.Name == amd64.Name);
+        plan.Status.Failure.Log.ShouldBeNull();
+        plan.Status.Platforms![0].Failure!.Log.ShouldBeNull();
     }
 
     [Fact]

@@ -16,14 +16,14 @@ public sealed class JobResultTests
     [InlineData("unschedulable", FailureClass.Config, Reasons.RunnerUnschedulable, "spec.job")]
     [InlineData("out-of-memory", FailureClass.Infrastructure, FailureReasons.OutOfMemory, "spec.job.resources.limits.memory")]
     [InlineData("deadline-exceeded", FailureClass.Timeout, Reasons.TimedOut, "spec.timeout")]
-    [InlineData("cannot-start", FailureClass.Config, Reasons.RunnerNotStarted, "kubectl describe pod")]
-    [InlineData("config-error", FailureClass.Config, Reasons.RunnerNotStarted, "kubectl describe pod")]
+    [InlineData("cannot-start", FailureClass.Config, Reasons.RunnerNotStarted, "kubectl get events -n")]
+    [InlineData("config-error", FailureClass.Config, Reasons.RunnerNotStarted, "kubectl get events -n")]
     [InlineData("no-result", FailureClass.Infrastructure, Reasons.RunnerLost, "exit code 7")]
     internal void Of_WhatTheKubeletWrote_IsAFailureThatAPersonCanActOn(string golden, FailureClass failureClass, string reason, string message)
     {
         var pod = Read<V1Pod>(golden);
 
-        var result = JobResult.Of(JobOf(pod), Options, Created(pod) + Options.UnschedulableAfter);
+        var result = At(Created(pod) + Options.UnschedulableAfter).Of(JobOf(pod));
 
         var failure = result.ShouldNotBeNull().Failure.ShouldNotBeNull();
         (failure.Class, failure.Reason).ShouldBe((failureClass, reason));
@@ -38,7 +38,7 @@ public sealed class JobResultTests
     {
         var pod = Read<V1Pod>(golden);
 
-        JobResult.Of(JobOf(pod), Options, Created(pod)).ShouldBeNull();
+        At(Created(pod)).Of(JobOf(pod)).ShouldBeNull();
         JobResult.GivesUpAt(JobOf(pod), Options).ShouldNotBeNull().ShouldBeGreaterThan(Created(pod));
     }
 
@@ -48,9 +48,39 @@ public sealed class JobResultTests
         var job = Read<V1Job>("job-refused");
         var created = new DateTimeOffset(job.Metadata.CreationTimestamp!.Value.ToUniversalTime());
 
-        JobResult.Of(new BuildJob(job, []), Options, created).ShouldBeNull();
-        JobResult.Of(new BuildJob(job, []), Options, created + Options.NotStartedAfter)!.Failure!.Message.ShouldContain("kubectl describe job -n capture refused");
+        At(created).Of(new BuildJob(job, [])).ShouldBeNull();
+        At(created + Options.NotStartedAfter).Of(new BuildJob(job, []))!.Failure!.Message
+            .ShouldContain("kubectl get events -n capture --field-selector involvedObject.name=refused");
     }
+
+    // A pod that waited for a new node has had no time to pull anything.
+    [Fact]
+    public void Of_AnImageThatFailsOnALateNode_CountsFromWhenThePodHadOne()
+    {
+        var pod = Read<V1Pod>("image-missing");
+        var scheduled = Created(pod) + TimeSpan.FromMinutes(4);
+        pod.Status.Conditions.Single(condition => condition.Type == "PodScheduled").LastTransitionTime = scheduled.UtcDateTime;
+
+        At(scheduled + Options.NotStartedAfter - TimeSpan.FromSeconds(1)).Of(JobOf(pod)).ShouldBeNull();
+        JobResult.GivesUpAt(JobOf(pod), Options).ShouldBe(scheduled + Options.NotStartedAfter);
+        At(scheduled + Options.NotStartedAfter).Of(JobOf(pod))!.Failure!.Reason.ShouldBe(Reasons.RunnerImagePullFailed);
+    }
+
+    [Theory]
+    [InlineData(JobRoles.Prepare)]
+    [InlineData(JobRoles.Publish)]
+    public void Of_AHelperThatTookTooLong_DoesNotBlameTheBuildsTimeout(string role)
+    {
+        var pod = Read<V1Pod>("deadline-exceeded");
+        pod.Metadata.Labels[SlipwayApi.RoleLabel] = role;
+
+        var message = At(Created(pod)).Of(JobOf(pod))!.Failure!.Message;
+
+        message.ShouldNotContain("spec.timeout");
+        message.ShouldContain($"{role} Job was stopped after {pod.Spec.ActiveDeadlineSeconds} s");
+    }
+
+    private static JobResult At(DateTimeOffset now) => new(Options, now, single: false);
 
     private static BuildJob JobOf(V1Pod pod) =>
         new(new V1Job { Metadata = new V1ObjectMeta { Name = "app", NamespaceProperty = "capture", CreationTimestamp = pod.Metadata.CreationTimestamp } }, [pod]);

@@ -182,6 +182,20 @@ public class BuilderPoolControllerTests
         _cluster.All<V1Secret>().ShouldNotContain(secret => secret.Metadata.NamespaceProperty == "slipway-system");
     }
 
+    // Its pods and Jobs go one after the other, and each of them wakes the key once more.
+    [Fact]
+    public async Task Deleted_WhenWhatIsLeftOfThePoolWakesItsKey_ListsNoAuthorities()
+    {
+        await ReconcileAsync();
+        _cluster.Remove<V1Alpha1BuilderPool>(new NamespacedName("builders", "farm"));
+        await _controller.DeletedAsync(new NamespacedName("builders", "farm"), TestContext.Current.CancellationToken);
+        _cluster.Calls.Clear();
+
+        await _controller.DeletedAsync(new NamespacedName("builders", "farm"), TestContext.Current.CancellationToken);
+
+        _cluster.Calls.ShouldBeEmpty();
+    }
+
     [Fact]
     public async Task Deleted_WhenStoreHasNotSynced_DeletesNoAuthority()
     {
@@ -216,7 +230,7 @@ public class BuilderPoolControllerTests
         _cluster.Put(PoolWorld.Pod(set, 0));
         var pool = Pool();
         _cluster.Put(pool with { Spec = pool.Spec with { Platforms = [PoolWorld.Platform("linux/arm64")] } });
-        _queues.Counts = PoolWorld.Busy("linux/amd64", $"{set.Metadata.Name}-0", 1);
+        _queues.Counts = PoolWorld.Busy("linux/amd64", $"uid-of-{set.Metadata.Name}-0", 1);
 
         var result = await ReconcileAsync();
 

@@ -163,7 +163,7 @@ public class PoolPlannerTests
         {
             StatefulSets = [old],
             Pods = [pod],
-            Queues = PoolWorld.Busy("linux/arm64", pod.Metadata.Name, builds),
+            Queues = PoolWorld.Busy("linux/arm64", pod.Metadata.Uid, builds),
         });
 
         plan.Retired.Count.ShouldBe(builds == 0 ? 1 : 0);
@@ -185,7 +185,6 @@ public class PoolPlannerTests
         plan.Objects.ShouldBeEmpty();
         plan.Certificates.ShouldBeEmpty();
         plan.Retired.ShouldBeEmpty();
-        plan.PodsToDelete.ShouldBeEmpty();
     }
 
     private static (string Reason, string Message) Stalled(PoolPlan plan)

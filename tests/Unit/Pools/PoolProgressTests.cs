@@ -31,7 +31,7 @@ public class PoolProgressTests
         var (snapshot, set) = World(11, (set, ordinal) => PoolWorld.Pod(set, ordinal, ready: ordinal != 2));
         var going = snapshot.Pods[3];
         going.Metadata.DeletionTimestamp = PoolWorld.Now.UtcDateTime;
-        snapshot = snapshot with { Pods = [.. snapshot.Pods.Reverse()], Queues = PoolWorld.Busy("linux/amd64", $"{set.Metadata.Name}-1", 2, queued: 5) };
+        snapshot = snapshot with { Pods = [.. snapshot.Pods.Reverse()], Queues = PoolWorld.Busy("linux/amd64", $"uid-of-{set.Metadata.Name}-1", 2, queued: 5) };
 
         var platform = PoolProgress.Status(snapshot).Platforms.ShouldHaveSingleItem();
 

@@ -82,8 +82,8 @@ internal static class PoolWorld
 
     public static V1Condition? Of(this BuilderPoolStatus status, string type) => status.Conditions!.FirstOrDefault(condition => condition.Type == type);
 
-    public static Dictionary<string, QueueCount> Busy(string platform, string pod, int builds, int queued = 0) => new()
+    public static Dictionary<string, QueueCount> Busy(string platform, string podUid, int builds, int queued = 0) => new()
     {
-        [platform] = new QueueCount { Building = builds, Queued = queued, Builds = new Dictionary<string, int> { [pod] = builds } },
+        [platform] = new QueueCount { Building = builds, Queued = queued, Builds = new Dictionary<string, int> { [podUid] = builds } },
     };
 }

@@ -40,8 +40,13 @@ public sealed class RunnerCommandsTests : IDisposable
     }
 
     [Fact]
-    public void All_WhenNoResultPathIsGiven_WritesWhereTheKubeletLooks() =>
-        RunnerCommands.DefaultResultPath.ShouldBe("/dev/termination-log");
+    public void All_WhenNoResultPathIsGiven_WritesWhereTheKubeletLooks()
+    {
+        foreach (var command in RunnerCommands.All(new FakeProcesses(_ => { }), TextWriter.Null, TimeProvider.System))
+        {
+            command.Parse(["--description", "{}"]).GetValue<string>("--result").ShouldBe("/dev/termination-log", command.Name);
+        }
+    }
 
     private Task<int> InvokeAsync(string verb, string json, Action<FakeProcess> play)
     {

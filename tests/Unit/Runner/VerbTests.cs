@@ -85,6 +85,26 @@ public sealed class VerbTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Prepare_WhenToldToEnd_SaysThat()
+    {
+        using var interrupted = new CancellationTokenSource();
+        var processes = new FakeProcesses(_ => { });
+        var running = new PrepareVerb(new GitLookup(processes, _log, _time), _log, _time).RunAsync(new PrepareDescription { Git = RunnerSamples.Git }, interrupted.Token);
+        await interrupted.CancelAsync();
+        (await running).Failure!.Reason.ShouldBe(FailureReasons.Interrupted);
+        processes.Started[0].Signals.ShouldBe(["KILL"]);
+    }
+
+    // It said that somebody had ended the Job.
+    [Fact]
+    public async Task Build_WhenItsTimeIsOverDuringTheLookup_SaysThat()
+    {
+        var running = BuildAsync(Build() with { Commit = null, TimeoutSeconds = 30 }, _ => { });
+        _time.Advance(TimeSpan.FromSeconds(31));
+        (await running).Result.Failure!.Reason.ShouldBe(FailureReasons.TimedOut);
+    }
+
+    [Fact]
     public async Task Build_WhenBuildctlSucceeds_ReadsBackWhatWasPushed()
     {
         var (result, process) = await BuildAsync(Build(), Succeed);

@@ -82,6 +82,14 @@ internal sealed class Farm
         _seen.Put(job);
     }
 
+    /// <summary>Anybody who may create Jobs can make one that looks like ours and lacks a label.</summary>
+    public void JobSeenWithoutItsBuilder(string build, Builder builder)
+    {
+        var job = Job(build, builder, Amd64, run: 0);
+        job.Metadata.Labels.Remove(SlipwayApi.BuilderLabel);
+        _seen.Put(job);
+    }
+
     public void Refresh() => Scheduler.Refresh(PoolKey);
 
     private Scheduler Start() => new(

@@ -93,6 +93,30 @@ public sealed class SchedulerTests
         farm.Ask("second").Builder.ShouldNotBeNull();
     }
 
+    // It threw, and with it every pass of the pool and every request to it, for ever.
+    [Fact]
+    public void Job_WhenItsBuilderLabelIsGone_HoldsItsSlotAndHurtsNobody()
+    {
+        var farm = new Farm(buildsPerBuilder: 1);
+        var uid = farm.BuilderUp(0);
+        farm.JobSeenWithoutItsBuilder("first", farm.Ask("first").Builder!);
+
+        farm.Scheduler.Of(Farm.PoolKey, Amd64).Builds.ShouldBe(new Dictionary<string, int> { [uid] = 1 });
+        farm.Ask("second").ShouldBe(SlotAnswer.Waiting(WaitReason.NoBuilderFree));
+    }
+
+    // Its predecessor's builds are not its own.
+    [Fact]
+    public void Builder_WhenItCameBackAsAnotherPod_HasNoBuilds()
+    {
+        var farm = new Farm(buildsPerBuilder: 1);
+        farm.BuilderUp(0);
+        farm.JobSeen("first", farm.Ask("first").Builder!);
+        var uid = farm.BuilderUp(0);
+
+        farm.Scheduler.Of(Farm.PoolKey, Amd64).Builds.ShouldNotContainKey(uid);
+    }
+
     [Fact]
     public void Grant_WhenItsJobIsOverBeforeItWasSeenToRun_HoldsNothingAnyMore()
     {
@@ -138,6 +162,7 @@ public sealed class SchedulerTests
         var farm = new Farm(buildsPerBuilder: 1);
         farm.BuilderUp(0);
         farm.Ask("slow");
+        farm.Ask("older", age: 10).Builder.ShouldBeNull();
         farm.Time.Advance(TimeSpan.FromMinutes(3));
 
         // It asks before anybody noticed: the slot is still its own.

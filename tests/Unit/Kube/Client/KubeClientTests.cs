@@ -172,6 +172,16 @@ public sealed class KubeClientTests : IAsyncLifetime
         (await create.Soon()).Metadata.Name.ShouldBe("a");
     }
 
+    // Proxies send dates, and their clocks are not ours.
+    [Fact]
+    public async Task CreateAsync_WhenPutOffUntilADateThatHasPassed_SendsItAgainAtOnce()
+    {
+        var create = _client.CreateAsync(Widget.Named("a"), Token);
+        await (await _server.NextAsync()).FailAsync(503, "ServiceUnavailable", retryAfter: "Fri, 31 Dec 1999 23:59:59 GMT");
+        await (await _server.NextAsync()).AnswerAsync(Widget.Named("a").Json(), 201);
+        (await create.Soon()).Metadata.Name.ShouldBe("a");
+    }
+
     [Theory]
     [InlineData(null)]
     [InlineData("60")]

@@ -373,5 +373,10 @@ public sealed class ControllerWorkerTests : IAsyncLifetime
         await NextAsync();
     }
 
-    private void NoPassFollows() => _passes.Reader.TryPeek(out _).ShouldBeFalse();
+    /// <summary>Asked of the queue: a pass that has just been woken is not over yet.</summary>
+    private void NoPassFollows()
+    {
+        _worker.IsIdle.ShouldBeTrue();
+        _passes.Reader.TryPeek(out _).ShouldBeFalse();
+    }
 }

@@ -2,7 +2,7 @@ using k8s.Models;
 using Slipway.Api;
 using Slipway.Kube;
 
-namespace Slipway.Pools;
+namespace Slipway.Scheduling;
 
 /// <summary>From an object to its pool, by labels.</summary>
 internal static class PoolLabels
