@@ -41,7 +41,7 @@ cluster-down: ## End it and leave nothing behind but the cache.
 kubeconfig: ## Print the path of the local cluster's kubeconfig.
 	@$(CLUSTER) kubeconfig
 
-image: ## Build Slipway's image into the local cluster's registry (IMAGE=slipway/slipway:dev).
+image: cluster ## Build Slipway's image into the local cluster's registry (IMAGE=slipway/slipway:dev).
 	@tests/image.sh $(IMAGE)
 
 lint: ## Formatting, shell scripts, chart.

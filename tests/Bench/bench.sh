@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 source tests/cluster/lib.sh
+[[ $(tests/cluster/cluster env) == *KUBECTL=* ]] || fail "there is no cluster here: make demo comes first"
 set -a
 # shellcheck source=/dev/null
 source <(tests/cluster/cluster env)

@@ -56,6 +56,8 @@ public sealed class BuildTests(ClusterFixture fixture)
         second.Phase.ShouldBe(Phases.Succeeded, second.Failure?.Message);
         second.BuildKey.ShouldNotBe(first.BuildKey);
         second.Platforms!.ShouldAllBe(platform => platform.Cache!.Steps > 0 && platform.Cache.Cached == platform.Cache.Steps);
+        // The builder is warm as well: what is imported says that the first build's export can be read.
+        second.Platforms!.ShouldAllBe(platform => platform.Cache!.Imported == true);
         second.Platforms!.Select(platform => platform.ImageDigest).ShouldBe(first.Platforms!.Select(platform => platform.ImageDigest));
     }
 

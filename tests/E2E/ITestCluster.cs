@@ -24,6 +24,9 @@ internal interface ITestCluster : IAsyncDisposable
 
 internal sealed record TestRegistry(string Host, string? User, string? Password, string? CaPath)
 {
+    /// <summary>Where the tests themselves reach it, if not by the name that builds use.</summary>
+    public string? Dial { get; init; }
+
     public string? Ca => CaPath is null ? null : File.ReadAllText(CaPath);
 
     public bool PlainHttp => CaPath is null;

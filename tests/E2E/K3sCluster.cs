@@ -13,6 +13,7 @@ namespace Slipway.Tests.E2E;
 internal sealed class K3sCluster : ITestCluster
 {
     private const string RegistryName = "registry";
+    private const int RegistryPort = 5000;
 
     private readonly INetwork _network;
     private readonly IContainer _registry;
@@ -22,7 +23,7 @@ internal sealed class K3sCluster : ITestCluster
     public K3sCluster()
     {
         _network = new NetworkBuilder().Build();
-        _registry = new ContainerBuilder("registry:3").WithNetwork(_network).WithNetworkAliases(RegistryName).WithPortBinding(5000, assignRandomHostPort: true).Build();
+        _registry = new ContainerBuilder("registry:3").WithNetwork(_network).WithNetworkAliases(RegistryName).WithPortBinding(RegistryPort, assignRandomHostPort: true).Build();
         _k3s = new K3sBuilder("rancher/k3s:v1.36.1-k3s1").WithNetwork(_network).Build();
     }
 
@@ -32,7 +33,7 @@ internal sealed class K3sCluster : ITestCluster
 
     public IReadOnlyList<string> Platforms => [System.Runtime.InteropServices.RuntimeInformation.OSArchitecture == System.Runtime.InteropServices.Architecture.Arm64 ? "linux/arm64" : "linux/amd64"];
 
-    public TestRegistry Registry => new($"{RegistryName}:5000", User: null, Password: null, CaPath: null);
+    public TestRegistry Registry => new($"{RegistryName}:{RegistryPort}", User: null, Password: null, CaPath: null) { Dial = $"{_registry.Hostname}:{_registry.GetMappedPublicPort(RegistryPort)}" };
 
     public IReadOnlyList<PoolRegistry> Mirrors => [];
 
@@ -47,8 +48,11 @@ internal sealed class K3sCluster : ITestCluster
             "--create-namespace", "--wait", "--values", "tests/E2E/values.yaml", "--set", $"image.repository={parts[0]}", "--set", $"image.tag={parts[1]}");
     }
 
-    public Task<(string Url, string Commit)> PushAsync(string name, IReadOnlyDictionary<string, string> files) =>
-        throw new NotSupportedException("There is no git server beside k3s yet: this test runs on the local cluster alone.");
+    public Task<(string Url, string Commit)> PushAsync(string name, IReadOnlyDictionary<string, string> files)
+    {
+        Assert.Skip("There is no git server beside k3s: this test runs on the local cluster alone.");
+        return Task.FromException<(string Url, string Commit)>(new NotSupportedException());
+    }
 
     public async ValueTask DisposeAsync()
     {

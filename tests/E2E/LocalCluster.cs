@@ -28,7 +28,7 @@ internal sealed class LocalCluster : ITestCluster
         // Kubernetes 1.20 does not know x-kubernetes-validations; a current server needs neither option after the chart.
         await Shell.RunAsync(Env["HELM"], "--kubeconfig", Kubeconfig, "upgrade", "--install", "slipway", "charts/slipway", "--server-side=false", "--disable-openapi-validation",
             "--namespace", "slipway-system", "--create-namespace", "--values", "tests/demo/values.yaml", "--values", "tests/E2E/values.yaml",
-            "--set-string", $"podAnnotations.slipway\\.dev/image-digest={image.Split('@')[1]}");
+            "--set", $"image.digest={image.Split('@')[1]}");
         await Shell.RunAsync(Env["KUBECTL"], "--kubeconfig", Kubeconfig, "--namespace", "slipway-system", "rollout", "status", "deployment/slipway", "--timeout", "180s");
     }
 

@@ -21,7 +21,7 @@ internal sealed class RegistryReader : IDisposable
             handler.SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = policy };
         }
 
-        _http = new HttpClient(handler) { BaseAddress = new Uri($"{(registry.PlainHttp ? "http" : "https")}://{registry.Host}/v2/") };
+        _http = new HttpClient(handler) { BaseAddress = new Uri($"{(registry.PlainHttp ? "http" : "https")}://{registry.Dial ?? registry.Host}/v2/") };
         if (registry.User is { } user)
             _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{user}:{registry.Password}")));
         _http.DefaultRequestHeaders.Accept.ParseAdd("application/vnd.oci.image.index.v1+json");

@@ -41,9 +41,9 @@ public sealed class RestartTests(ClusterFixture fixture)
         await ClusterFixture.EventuallyAsync("every platform is building", TimeSpan.FromMinutes(1), () => tenant.ReadAsync("app"),
             seen => seen.Status?.Platforms?.Count == fixture.Cluster.Platforms.Count && seen.Status.Platforms.All(platform => platform.Phase == PlatformPhases.Building));
 
-        var before = await OperatorPodAsync();
+        var before = (await OperatorPodAsync()).ShouldNotBeNull();
         await strike(before);
-        await ClusterFixture.EventuallyAsync("the operator is back", TimeSpan.FromMinutes(2), OperatorPodAsync, pod => Restarted(before, pod));
+        await ClusterFixture.EventuallyAsync("the operator is back", TimeSpan.FromMinutes(2), OperatorPodAsync, pod => pod is not null && Restarted(before, pod));
         var status = (await tenant.EndOfAsync("app")).Status!;
 
         status.Phase.ShouldBe(Phases.Succeeded, status.Failure?.Message);
@@ -51,14 +51,11 @@ public sealed class RestartTests(ClusterFixture fixture)
         jobs.Seen.Count(job => job.Role == JobRoles.Publish).ShouldBe(fixture.Cluster.Platforms.Count > 1 ? 1 : 0);
     }
 
-    private async Task<V1Pod> OperatorPodAsync()
+    /// <summary>Null while one is going and the next is not there yet.</summary>
+    private async Task<V1Pod?> OperatorPodAsync()
     {
-        while (true)
-        {
-            var page = await fixture.Client.ListPageAsync<V1Pod>(new ListQuery { Namespace = OperatorNamespace, LabelSelector = OperatorSelector }, Cancel);
-            if (page.Items.FirstOrDefault(pod => pod.Metadata.DeletionTimestamp is null) is { } pod) return pod;
-            await Task.Delay(TimeSpan.FromMilliseconds(200), TimeProvider.System, TestContext.Current.CancellationToken);
-        }
+        var page = await fixture.Client.ListPageAsync<V1Pod>(new ListQuery { Namespace = OperatorNamespace, LabelSelector = OperatorSelector }, Cancel);
+        return page.Items.FirstOrDefault(pod => pod.Metadata.DeletionTimestamp is null);
     }
 
     private static bool Restarted(V1Pod before, V1Pod now) => Ready(now)

@@ -18,14 +18,13 @@ fail() {
     exit "${FAIL_STATUS:-1}"
 }
 
-# wait_for DESCRIPTION TIMEOUT COMMAND…: tries until it succeeds. WAIT_LOG names
-# the log to show on failure (default: the folder of all logs).
+# wait_for DESCRIPTION TIMEOUT COMMAND…: tries until it succeeds; a failure names the folder of all logs.
 wait_for() {
     local description=$1 timeout=$2 deadline
     shift 2
     deadline=$((SECONDS + timeout))
     until "$@" >/dev/null 2>&1; do
-        ((SECONDS < deadline)) || fail "$description (not so after $timeout s)" "${WAIT_LOG:-$STATE/log}"
+        ((SECONDS < deadline)) || fail "$description (not so after $timeout s)" "$STATE/log"
         sleep 0.2
     done
 }

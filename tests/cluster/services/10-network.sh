@@ -20,7 +20,6 @@ kernel/keys/root_maxbytes
 "
 
 network_up() {
-    host_needs ip:iproute2 iptables conntrack
     refuse_second_kubernetes
     save_sysctls
     local name bridge subnet gateway
@@ -40,7 +39,10 @@ network_up() {
     echo 1 >/proc/sys/net/ipv4/ip_forward
     # Without it, a pod's answer to a pod on the same bridge would bypass the
     # Service's address translation.
-    [[ -e /proc/sys/net/bridge ]] || modprobe br_netfilter
+    if [[ ! -e /proc/sys/net/bridge ]]; then
+        host_needs modprobe:kmod
+        modprobe br_netfilter
+    fi
     echo 1 >/proc/sys/net/bridge/bridge-nf-call-iptables
     guard_up
 }
