@@ -101,7 +101,10 @@ public abstract class CrdServerTests(CrdServer server)
                 ? await server.Api.ReplaceAsync(document, (string)before.Answer["metadata"]!["resourceVersion"]!, Cancel)
                 : await server.Api.CreateAsync(document, Cancel));
         }
-        if (answers[0].Status < 300) (await server.Api.DeleteAsync(one.Documents[0], Cancel)).Status.ShouldBe(200);
+        if (answers[0].Status >= 300) return answers;
+        // Every case has the same name: one that stays is in the way of all that follow.
+        var (deleted, answer) = await server.Api.DeleteAsync(one.Documents[0], Cancel);
+        deleted.ShouldBe(200, (string?)answer["message"]);
         return answers;
     }
 

@@ -336,7 +336,8 @@ public sealed class BuildPlannerTests
         foreach (var job in snapshot.Jobs) job.Job.Metadata.DeletionTimestamp = Now.UtcDateTime;
         // One of them has told how it was ended.
         var back = snapshot.Replace(amd64.Ended(Failed(FailureClass.Infrastructure, FailureReasons.Interrupted)))
-            with { Build = snapshot.Build with { Status = ending.Status } };
+            with
+        { Build = snapshot.Build with { Status = ending.Status } };
 
         var waiting = BuildPlanner.Plan(back);
         var again = BuildPlanner.Plan((back with { Jobs = [], Build = back.Build with { Status = waiting.Status with { Commit = Commit } } }).Granted(Amd64, Arm64));
@@ -356,8 +357,14 @@ public sealed class BuildPlannerTests
         var ended = pushed.Replace(amd64.Ended(Pushed("amd64")));
         var late = ended with
         {
-            Build = ended.Build with { Status = ended.Build.Status! with { Platforms = [.. ended.Build.Status.Platforms!.Where(platform => platform.Platform == Amd64)
-                .Append(new PlatformBuildStatus { Platform = Arm64, Phase = PlatformPhases.Queued })] } },
+            Build = ended.Build with
+            {
+                Status = ended.Build.Status! with
+                {
+                    Platforms = [.. ended.Build.Status.Platforms!.Where(platform => platform.Platform == Amd64)
+                .Append(new PlatformBuildStatus { Platform = Arm64, Phase = PlatformPhases.Queued })]
+                }
+            },
         };
 
         var plan = BuildPlanner.Plan(late.Granted(Arm64));
