@@ -1,4 +1,5 @@
 using k8s;
+using Slipway.Kube.Leadership;
 
 namespace Slipway.Kube;
 
@@ -37,6 +38,9 @@ internal sealed record OperatorOptions
 
     /// <summary>An informer that heard nothing for this long makes the process unhealthy.</summary>
     public TimeSpan SilenceLimit { get; set; } = TimeSpan.FromMinutes(15);
+
+    /// <summary>Null: this process leads from the start, and there must be no other.</summary>
+    public LeaderElectionOptions? LeaderElection { get; set; }
 
     public InformerOptions Informers { get; set; } = new();
 

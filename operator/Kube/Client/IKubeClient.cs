@@ -93,6 +93,8 @@ internal sealed record WatchQuery
 
     public string? LabelSelector { get; init; }
 
+    public string? FieldSelector { get; init; }
+
     public required string ResourceVersion { get; init; }
 
     /// <summary>When the server shall end the watch.</summary>

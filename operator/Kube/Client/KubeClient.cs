@@ -81,7 +81,7 @@ internal sealed class KubeClient : IKubeClient, IDisposable
     {
         var path = EntityKind.Of<T>().Path(query.Namespace) + QueryOf(
             ("watch", "true"), ("allowWatchBookmarks", "true"), ("resourceVersion", query.ResourceVersion),
-            ("timeoutSeconds", $"{(int)query.Timeout.TotalSeconds}"), ("labelSelector", query.LabelSelector));
+            ("timeoutSeconds", $"{(int)query.Timeout.TotalSeconds}"), ("labelSelector", query.LabelSelector), ("fieldSelector", query.FieldSelector));
         using var silence = new Limit(query.Silence, _time, cancellationToken);
         using var response = await silence.GuardAsync(token => SendAsync(HttpMethod.Get, path, null, token));
         using var reader = new StreamReader(await silence.GuardAsync(response.Content.ReadAsStreamAsync), Encoding.UTF8);

@@ -1,16 +1,17 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Slipway.Kube.Informers;
+using Slipway.Kube.Leadership;
 
 namespace Slipway.Kube.Controllers;
 
 /// <summary>
-/// Runs the informers and, once all of them have synced, the controllers. A loop that dies takes the process with it: the host stops
-/// when <see cref="ExecuteAsync"/> throws.
+/// Runs the informers and, once all of them have synced and this process leads, the controllers. A loop that dies takes the process
+/// with it, and so does a lost lease: the host stops when <see cref="ExecuteAsync"/> throws.
 /// </summary>
 internal sealed partial class OperatorService(
-    IServiceProvider provider, IEnumerable<IInformer> informers, IEnumerable<IControllerWorker> controllers, OperatorHealth health,
-    OperatorOptions options, TimeProvider time, ILogger<OperatorService> logger) : BackgroundService, IHostedLifecycleService
+    IServiceProvider provider, IEnumerable<IInformer> informers, IEnumerable<IControllerWorker> controllers, ILeadership leadership,
+    OperatorHealth health, OperatorOptions options, TimeProvider time, ILogger<OperatorService> logger) : BackgroundService, IHostedLifecycleService
 {
     // After a pass was cancelled: time for what it does on its way out.
     private static readonly TimeSpan CancelledPassLimit = TimeSpan.FromSeconds(2);
@@ -46,6 +47,7 @@ internal sealed partial class OperatorService(
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, _stop.Token);
         using var stopInformers = new CancellationTokenSource();
+        using var stopHolding = new CancellationTokenSource();
         using var abortPasses = new CancellationTokenSource();
         foreach (var controller in _controllers)
         {
@@ -55,17 +57,28 @@ internal sealed partial class OperatorService(
         // Loops get a thread each to start on: one that never awaits must not keep the others from starting.
         var watching = _informers.Select(informer => Task.Run(() => informer.RunAsync(stopInformers.Token), CancellationToken.None)).ToList();
         var working = new List<Task>();
+        var holding = Task.CompletedTask;
         try
         {
             await WaitForSyncAsync(watching, stop.Token);
             health.MarkSynced();
-            // Leader election belongs here: stores are warm on every replica, workers start only with the lease.
+            LogSynced(_informers.Count);
+            // Only now: stores are warm on every replica, and whoever takes over has nothing left to read.
+            await UnlessDeathAsync(leadership.AcquireAsync(stop.Token), watching, stop.Token);
+            holding = leadership.HoldAsync(stopHolding.Token);
             working.AddRange(_controllers.Select(controller => controller.RunAsync(abortPasses.Token)));
-            LogStarted(_informers.Count, _controllers.Count);
-            await FirstDeathAsync([.. watching, .. working], stop.Token);
+            LogStarted(_controllers.Count);
+            await FirstDeathAsync([.. watching, .. working, holding], stop.Token);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
+        }
+        catch (LeadershipLostException)
+        {
+            // Somebody else may have begun already.
+            await abortPasses.CancelAsync();
+            health.MarkFaulted();
+            throw;
         }
         catch
         {
@@ -78,6 +91,10 @@ internal sealed partial class OperatorService(
             await DrainAsync(working, abortPasses);
             await stopInformers.CancelAsync();
             await Task.WhenAll(watching).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            // Held to the last pass: released sooner, two would work at once.
+            await stopHolding.CancelAsync();
+            await holding.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await leadership.ReleaseAsync();
         }
     }
 
@@ -86,7 +103,7 @@ internal sealed partial class OperatorService(
         var all = Task.WhenAll(_informers.Select(informer => informer.Synced));
         try
         {
-            await await Task.WhenAny(all, FirstDeathAsync(watching, stop)).WaitAsync(options.SyncLimit, time, stop);
+            await UnlessDeathAsync(all, watching, stop).WaitAsync(options.SyncLimit, time, stop);
         }
         catch (TimeoutException exception)
         {
@@ -94,6 +111,9 @@ internal sealed partial class OperatorService(
             throw new TimeoutException($"Not listed within {options.SyncLimit}: {string.Join(", ", late)}.", exception);
         }
     }
+
+    private async Task UnlessDeathAsync(Task awaited, IReadOnlyList<Task> loops, CancellationToken stop) =>
+        await await Task.WhenAny(awaited, FirstDeathAsync(loops, stop));
 
     /// <summary>Throws when one of the loops has ended, for whatever reason: they are meant to run until the stop.</summary>
     private async Task FirstDeathAsync(IReadOnlyList<Task> loops, CancellationToken stop)
@@ -133,8 +153,11 @@ internal sealed partial class OperatorService(
         return all.IsCompleted;
     }
 
-    [LoggerMessage(LogLevel.Information, "Watching {Informers} kinds, reconciling {Controllers}")]
-    private partial void LogStarted(int informers, int controllers);
+    [LoggerMessage(LogLevel.Information, "Watching {Informers} kinds")]
+    private partial void LogSynced(int informers);
+
+    [LoggerMessage(LogLevel.Information, "Reconciling {Controllers} kinds")]
+    private partial void LogStarted(int controllers);
 
     [LoggerMessage(LogLevel.Error, "A pass does not heed its cancellation and is left behind")]
     private partial void LogAbandoned();

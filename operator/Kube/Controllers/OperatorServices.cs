@@ -1,7 +1,9 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using Slipway.Kube.Client;
+using Slipway.Kube.Leadership;
 using Slipway.Kube.Writing;
 
 namespace Slipway.Kube.Controllers;
@@ -22,6 +24,7 @@ internal static class OperatorServices
         services.AddSingleton<Applier>();
         services.AddSingleton<StatusWriter>();
         services.AddSingleton<OperatorHealth>();
+        AddLeadership(services, options);
         services.AddHostedService<OperatorService>();
         services.Configure<HostOptions>(host =>
         {
@@ -29,5 +32,23 @@ internal static class OperatorServices
             host.ShutdownTimeout = TimeSpan.FromSeconds(30);
         });
         return new OperatorBuilder(services);
+    }
+
+    /// <summary>
+    /// The lease has a client of its own: its renewals wait neither behind lists nor for as long as other requests may.
+    /// </summary>
+    private static void AddLeadership(IServiceCollection services, OperatorOptions options)
+    {
+        if (options.LeaderElection is not { } election)
+        {
+            services.AddSingleton<ILeadership, AlwaysLeader>();
+            return;
+        }
+
+        services.AddKeyedSingleton<IKubeClient>(
+            election.Lease, (provider, _) => new KubeClient(options with { RequestTimeout = election.RenewDeadline / 2 }, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<ILeadership>(provider => new LeaderElector(
+            provider.GetRequiredKeyedService<IKubeClient>(election.Lease), election, options.Jitter,
+            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<LeaderElector>>()));
     }
 }

@@ -7,6 +7,7 @@ using Slipway.Kube;
 using Slipway.Kube.Client;
 using Slipway.Kube.Controllers;
 using Slipway.Kube.Informers;
+using Slipway.Kube.Leadership;
 using Slipway.Kube.Writing;
 
 namespace Slipway.Tests.Unit.Kube.Controllers;
@@ -115,6 +116,68 @@ public sealed class OperatorTests : IAsyncLifetime
         await widgets.SendAsync("ADDED", Widget.Named("b", 14).Json());
         new[] { await NextPassAsync(), await NextPassAsync() }.ShouldBe(["a", "b"], ignoreOrder: true);
         _script.Deleted.ShouldBe([new NamespacedName("ns", "a")]);
+    }
+
+    // R20. dotnet-operator-sdk#784: requeues ran without the lease.
+    [Fact]
+    public async Task Start_WhenAnotherLeads_IsReadyWithWarmStoresAndRunsNoPass()
+    {
+        var leadership = new ScriptedLeadership();
+        await StartAsync(services => services.AddSingleton<ILeadership>(leadership));
+        var (widgets, _) = await SyncAsync();
+        await leadership.Asked.Soon();
+        Health.Ready.ShouldBeTrue();
+        await widgets.SendAsync("ADDED", Widget.Named("b", 11).Json());
+        await widgets.SendAsync("DELETED", Widget.Named("b", 12).Json());
+        _passes.Reader.TryPeek(out _).ShouldBeFalse();
+
+        leadership.Lead();
+        new[] { await NextPassAsync(), await NextPassAsync() }.ShouldBe(["a", "b"], ignoreOrder: true);
+    }
+
+    [Fact]
+    public async Task Run_WhenTheLeaseIsLost_CancelsThePassAtOnceAndStopsTheHost()
+    {
+        var (entered, cancelled) = (new TaskCompletionSource(), new TaskCompletionSource());
+        _script.OnReconcile = async (widget, token) =>
+        {
+            token.Register(cancelled.SetResult);
+            entered.SetResult();
+            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, token);
+            return ReconciliationResult<Widget>.Success(widget);
+        };
+        var leadership = new ScriptedLeadership();
+        await StartAsync(services => services.AddSingleton<ILeadership>(leadership));
+        await SyncAsync();
+        leadership.Lead();
+        await entered.Task.Soon();
+        leadership.Lose();
+        // The clock stands still: no limit of the drain has run out.
+        await cancelled.Task.Soon();
+        await StoppedAsync();
+    }
+
+    [Fact]
+    public async Task Stop_WhenAPassIsUnderWay_KeepsTheLeaseUntilItIsOver()
+    {
+        var (entered, leave) = (new TaskCompletionSource(), new TaskCompletionSource());
+        _script.OnReconcile = async (widget, _) =>
+        {
+            entered.SetResult();
+            await leave.Task;
+            return ReconciliationResult<Widget>.Success(widget);
+        };
+        var leadership = new ScriptedLeadership();
+        await StartAsync(services => services.AddSingleton<ILeadership>(leadership));
+        await SyncAsync();
+        leadership.Lead();
+        await entered.Task.Soon();
+        var stop = _host!.StopAsync(Token);
+        await _clock.TimerAsync(TimeSpan.FromSeconds(20));
+        (leadership.Holding, leadership.Released).ShouldBe((true, false));
+        leave.SetResult();
+        await stop.Soon();
+        (leadership.Holding, leadership.Released).ShouldBe((false, true));
     }
 
     // R21
@@ -283,6 +346,54 @@ public sealed class OperatorTests : IAsyncLifetime
             OwnerReferences = [OwnerReferences.ControlledBy(Widget.Named(owner))],
         },
     };
+
+    /// <summary>Leads, and loses, when the test says so.</summary>
+    private sealed class ScriptedLeadership : ILeadership
+    {
+        private readonly TaskCompletionSource _asked = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly TaskCompletionSource _lead = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly TaskCompletionSource _lost = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task Asked => _asked.Task;
+
+        public bool IsLeader => _lead.Task.IsCompleted && !_lost.Task.IsCompleted;
+
+        public bool Holding { get; private set; }
+
+        public bool Released { get; private set; }
+
+        public void Lead() => _lead.SetResult();
+
+        public void Lose() => _lost.SetException(new LeadershipLostException("lost"));
+
+        public Task AcquireAsync(CancellationToken cancellationToken)
+        {
+            _asked.SetResult();
+            return _lead.Task.WaitAsync(cancellationToken);
+        }
+
+        public async Task HoldAsync(CancellationToken cancellationToken)
+        {
+            Holding = true;
+            try
+            {
+                await _lost.Task.WaitAsync(cancellationToken);
+            }
+            catch (OperationCanceledException)
+            {
+            }
+            finally
+            {
+                Holding = false;
+            }
+        }
+
+        public Task ReleaseAsync()
+        {
+            Released = true;
+            return Task.CompletedTask;
+        }
+    }
 
     private sealed class DyingInformer : IInformer
     {
