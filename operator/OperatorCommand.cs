@@ -1,5 +1,7 @@
 using System.CommandLine;
 using Slipway.Builds;
+using Slipway.Kube;
+using Slipway.Kube.Leadership;
 using Slipway.Pki;
 using Slipway.Pools;
 
@@ -28,6 +30,12 @@ internal static class OperatorCommand
 
     private static readonly Option<TimeSpan> NotStartedAfter = Duration("--not-started-after", "How long a Job's image may fail to be pulled before its build is given up.", BuildOptions.DefaultNotStartedAfter);
 
+    private static readonly Option<bool> LeaderElect = new("--leader-elect")
+    {
+        Description = "Work only while holding the Lease 'slipway' in the operator's own namespace; false where there is never a second operator.",
+        DefaultValueFactory = _ => true,
+    };
+
     private static readonly Option<int> HttpPort = new("--http-port") { Description = "Port of /healthz and /readyz.", DefaultValueFactory = _ => 8080 };
 
     private static readonly Option<string?> Kubeconfig = new("--kubeconfig") { Description = "For an operator outside the cluster. Default: the pod's service account." };
@@ -36,7 +44,7 @@ internal static class OperatorCommand
     {
         var command = new Command("operator", "Reconcile BuilderPools and ImageBuilds.")
         {
-            Namespace, RunnerImage, BuildkitImage, JobNodeSelector, UnschedulableAfter, NotStartedAfter, HttpPort, Kubeconfig,
+            Namespace, RunnerImage, BuildkitImage, JobNodeSelector, UnschedulableAfter, NotStartedAfter, LeaderElect, HttpPort, Kubeconfig,
         };
         command.SetAction((parsed, cancellationToken) => OperatorHost.RunAsync(Settings(parsed), cancellationToken));
         return command;
@@ -46,6 +54,9 @@ internal static class OperatorCommand
     {
         Kubeconfig = parsed.GetValue(Kubeconfig),
         HttpPort = parsed.GetValue(HttpPort),
+        LeaderElection = parsed.GetValue(LeaderElect)
+            ? new LeaderElectionOptions { Lease = new NamespacedName(parsed.GetRequiredValue(Namespace), "slipway") }
+            : null,
         Pki = new PkiOptions { OperatorNamespace = parsed.GetRequiredValue(Namespace) },
         Pools = new PoolOptions { DefaultImage = parsed.GetRequiredValue(BuildkitImage) },
         Builds = new BuildOptions

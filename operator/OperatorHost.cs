@@ -10,10 +10,13 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Prometheus;
 using Slipway.Api;
 using Slipway.Api.Validation;
 using Slipway.Builds;
 using Slipway.Kube.Controllers;
+using Slipway.Kube.Leadership;
+using Slipway.Kube.Telemetry;
 using Slipway.Pki;
 using Slipway.Pools;
 using Slipway.Scheduling;
@@ -26,6 +29,9 @@ internal sealed record OperatorSettings
 
     /// <summary>0 takes a free one.</summary>
     public required int HttpPort { get; init; }
+
+    /// <summary>Null: there is no other operator.</summary>
+    public LeaderElectionOptions? LeaderElection { get; init; }
 
     public required PkiOptions Pki { get; init; }
 
@@ -93,11 +99,18 @@ internal static class OperatorHost
 
         var app = builder.Build();
         var health = app.Services.GetRequiredService<OperatorHealth>();
-        app.Run(context => ProbeAsync(context, health));
+        var metrics = app.Services.GetRequiredService<OperatorMetrics>();
+        app.Run(context => context.Request.Path == "/metrics" ? MetricsAsync(context, metrics) : ProbeAsync(context, health));
         return app;
     }
 
-    /// <summary>Two paths need no routing.</summary>
+    private static Task MetricsAsync(HttpContext context, OperatorMetrics metrics)
+    {
+        context.Response.ContentType = PrometheusConstants.TextContentTypeWithVersionAndEncoding;
+        return metrics.Registry.CollectAndExportAsTextAsync(context.Response.Body, context.RequestAborted);
+    }
+
+    /// <summary>Three paths need no routing.</summary>
     private static Task ProbeAsync(HttpContext context, OperatorHealth health)
     {
         var (status, text) = context.Request.Path.Value switch
@@ -106,7 +119,7 @@ internal static class OperatorHost
             "/readyz" => (StatusCodes.Status503ServiceUnavailable, "The stores are not filled yet, or the operator is stopping."),
             "/healthz" when health.Problem is { } problem => (StatusCodes.Status500InternalServerError, problem),
             "/healthz" => (StatusCodes.Status200OK, "ok"),
-            _ => (StatusCodes.Status404NotFound, "There is /readyz and /healthz."),
+            _ => (StatusCodes.Status404NotFound, "There is /readyz, /healthz and /metrics."),
         };
         context.Response.StatusCode = status;
         return context.Response.WriteAsync(text, context.RequestAborted);
@@ -117,7 +130,7 @@ internal static class OperatorHost
         services.AddSingleton(settings.Pki);
         services.AddSingleton<PoolValidation>(Validation.Errors);
         services.AddScheduling();
-        services.AddKubernetesOperator(options => options.Cluster = cluster)
+        services.AddKubernetesOperator(options => (options.Cluster, options.LeaderElection) = (cluster, settings.LeaderElection))
             .AddInformer<V1Pod>(SlipwayApi.ManagedBySelector)
             .AddInformer<V1Job>(SlipwayApi.ManagedBySelector)
             .AddPools(settings.Pools with { ServerVersion = server })

@@ -4,6 +4,7 @@ using Slipway.Api;
 using Slipway.Kube;
 using Slipway.Kube.Client;
 using Slipway.Kube.Controllers;
+using Slipway.Kube.Events;
 using Slipway.Kube.Informers;
 using Slipway.Kube.Writing;
 using Slipway.Pki;
@@ -26,6 +27,7 @@ internal sealed partial class ImageBuildController(
     StatusWriter statuses,
     ISlots slots,
     IClientCertificates certificates,
+    IEventRecorder events,
     ILogger<ImageBuildController> logger) : IEntityController<V1Alpha1ImageBuild>
 {
     public async Task<ReconciliationResult<V1Alpha1ImageBuild>> ReconcileAsync(V1Alpha1ImageBuild entity, CancellationToken cancellationToken)
@@ -66,6 +68,8 @@ internal sealed partial class ImageBuildController(
     private async Task<V1Alpha1ImageBuild> ReportAsync(V1Alpha1ImageBuild build, BuildPlan plan, CancellationToken cancellationToken)
     {
         var reported = await statuses.WriteAsync(build, build with { Status = plan.Status }, cancellationToken);
+        // After the write: only the pass that made the change tells of it.
+        if (ReadyTransition.Of(build, build.Status?.Conditions, plan.Status.Conditions) is { } news) events.Record(news);
         if (build.Status?.Phase != plan.Status.Phase) LogPhase(NamespacedName.Of(build), plan.Status.Phase ?? "", plan.Status.Failure?.Reason ?? "");
         return reported;
     }

@@ -4,13 +4,15 @@ using k8s.Models;
 using Slipway.Api;
 using Slipway.Kube;
 using Slipway.Kube.Client;
+using Slipway.Kube.Controllers;
 
 namespace Slipway.Pki;
 
 /// <summary>
 /// The certificate authorities of all pools: one Secret a pool in the operator's own namespace, held in memory after the first use.
-/// Its rights there (get, list, create, delete) are a Role of that namespace, not part of the operator's ClusterRole.
+/// Its rights there are a Role of that namespace, not part of the operator's ClusterRole.
 /// </summary>
+[EntityRbac(typeof(V1Secret), Verbs = RbacVerb.Get | RbacVerb.List | RbacVerb.Create | RbacVerb.Delete, OwnNamespace = true)]
 internal sealed class PoolAuthority(IKubeClient client, PkiOptions options, TimeProvider time) : IClientCertificates
 {
     private const int SerialDigits = 32;

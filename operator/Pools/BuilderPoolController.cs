@@ -5,6 +5,7 @@ using Slipway.Api;
 using Slipway.Kube;
 using Slipway.Kube.Client;
 using Slipway.Kube.Controllers;
+using Slipway.Kube.Events;
 using Slipway.Kube.Writing;
 using Slipway.Pki;
 using Slipway.Scheduling;
@@ -24,7 +25,7 @@ namespace Slipway.Pools;
 [EntityRbac(typeof(V1Secret), Verbs = RbacVerb.Create | RbacVerb.Delete)]
 internal sealed partial class BuilderPoolController(
     PoolObserver observer, PoolAuthority authority, AuthoritySweep sweep, IKubeClient client, Applier applier, StatusWriter status, IPoolWatcher scheduler,
-    ILogger<BuilderPoolController> logger) : IEntityController<V1Alpha1BuilderPool>
+    IEventRecorder events, ILogger<BuilderPoolController> logger) : IEntityController<V1Alpha1BuilderPool>
 {
     public async Task<ReconciliationResult<V1Alpha1BuilderPool>> ReconcileAsync(
         V1Alpha1BuilderPool entity, CancellationToken cancellationToken)
@@ -43,6 +44,8 @@ internal sealed partial class BuilderPoolController(
         foreach (var wanted in plan.Objects) await ApplyAsync(wanted, cancellationToken);
         foreach (var retired in plan.Retired) await RetireAsync(retired, cancellationToken);
         var written = await status.WriteAsync(entity, entity with { Status = plan.Status }, cancellationToken);
+        // After the write: only the pass that made the change tells of it.
+        if (ReadyTransition.Of(entity, entity.Status?.Conditions, plan.Status.Conditions) is { } news) events.Record(news);
         LogTransition(entity, plan.Status);
         return ReconciliationResult<V1Alpha1BuilderPool>.Success(written, plan.LookAgainAfter);
     }

@@ -7,6 +7,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using k8s;
 using k8s.Models;
+using Slipway.Kube.Telemetry;
 
 namespace Slipway.Kube.Client;
 
@@ -29,7 +30,7 @@ internal sealed class KubeClient : IKubeClient, IDisposable
     private readonly OperatorOptions _options;
     private readonly TimeProvider _time;
 
-    public KubeClient(OperatorOptions options, TimeProvider time)
+    public KubeClient(OperatorOptions options, TimeProvider time, OperatorMetrics? metrics = null)
     {
         var cluster = options.Cluster ?? throw new ArgumentException($"{nameof(options.Cluster)} is not set.", nameof(options));
         var setup = cluster.FirstMessageHandlerSetup;
@@ -43,11 +44,15 @@ internal sealed class KubeClient : IKubeClient, IDisposable
         _options = options;
         _time = time;
 #pragma warning disable CA2000 // The handler lives as long as the client, which disposes it.
-        _kubernetes = new Kubernetes(cluster, new RetryAfterHandler(time, options.Jitter));
+        _kubernetes = new Kubernetes(cluster, Handlers(options, time, metrics));
 #pragma warning restore CA2000
     }
 
     public void Dispose() => _kubernetes.Dispose();
+
+    /// <summary>The first is the outermost: each attempt of a request that was put off counts.</summary>
+    private static DelegatingHandler[] Handlers(OperatorOptions options, TimeProvider time, OperatorMetrics? metrics) =>
+        metrics is null ? [new RetryAfterHandler(time, options.Jitter)] : [new RetryAfterHandler(time, options.Jitter), new RequestMetricsHandler(metrics)];
 
     public Task<T> GetAsync<T>(NamespacedName key, CancellationToken cancellationToken)
         where T : class, IKubernetesObject<V1ObjectMeta> =>
@@ -168,7 +173,7 @@ internal sealed class KubeClient : IKubeClient, IDisposable
         });
     }
 
-    /// <summary>Returns as soon as the headers are there. The one place that every request passes: metrics of requests belong here.</summary>
+    /// <summary>Returns as soon as the headers are there. The one place that every request passes.</summary>
     private async Task<HttpResponseMessage> SendAsync(
         HttpMethod method, string path, HttpContent? body, CancellationToken cancellationToken)
     {

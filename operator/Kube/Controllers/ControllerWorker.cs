@@ -1,11 +1,12 @@
-using System.Collections.Concurrent;
 using k8s;
 using k8s.Models;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Prometheus;
 using Slipway.Kube.Client;
 using Slipway.Kube.Informers;
 using Slipway.Kube.Queue;
+using Slipway.Kube.Telemetry;
 
 namespace Slipway.Kube.Controllers;
 
@@ -27,7 +28,7 @@ internal interface IControllerWorker
     void ShutDown();
 }
 
-/// <summary>How a pass ended. Each is one label of the metrics to come.</summary>
+/// <summary>How a pass ended.</summary>
 internal enum PassOutcome
 {
     Success,
@@ -52,18 +53,17 @@ internal enum PassOutcome
 /// </summary>
 internal sealed partial class ControllerWorker<E>(
     Type controller, IReadOnlyList<Action<IServiceProvider, Action<NamespacedName>>> sources, IStore<E> store,
-    IServiceScopeFactory scopes, OperatorOptions options, TimeProvider time, ILogger<ControllerWorker<E>> logger)
+    IServiceScopeFactory scopes, OperatorOptions options, TimeProvider time, OperatorMetrics metrics, ILogger<ControllerWorker<E>> logger)
     : IControllerWorker, IReconcileTrigger<E>, IDisposable
     where E : class, IKubernetesObject<V1ObjectMeta>
 {
-    private readonly WorkQueue<NamespacedName> _queue = new(time, options.RetryBackoff, options.Jitter);
-    // The passes under way, by the timestamp of their start.
-    private readonly ConcurrentDictionary<NamespacedName, long> _running = new();
+    private readonly ControllerMetrics _metrics = new(metrics, EntityKind.Of<E>().Plural, options.Workers);
+    private readonly WorkQueue<NamespacedName> _queue =
+        new(time, options.RetryBackoff, options.Jitter, new QueueMetrics(metrics, EntityKind.Of<E>().Plural));
 
     public string Name { get; } = EntityKind.Of<E>().Plural;
 
-    public TimeSpan LongestPass =>
-        _running.Values.Select(started => time.GetElapsedTime(started)).DefaultIfEmpty(TimeSpan.Zero).Max();
+    public TimeSpan LongestPass => _queue.InFlight.DefaultIfEmpty(TimeSpan.Zero).Max();
 
     /// <summary>No pass is under way, and no key is ready for one.</summary>
     internal bool IsIdle => _queue.IsIdle;
@@ -104,12 +104,12 @@ internal sealed partial class ControllerWorker<E>(
             while (await _queue.TakeAsync(CancellationToken.None) is { ShutDown: false, Key: var key })
             {
                 var started = time.GetTimestamp();
-                _running[key] = started;
                 var pass = await PassAsync(key, abort);
-                _running.TryRemove(key, out _);
                 Settle(key, pass);
                 _queue.Done(key);
-                Observer?.Invoke(key, pass.Outcome, time.GetElapsedTime(started));
+                var took = time.GetElapsedTime(started);
+                _metrics.Ended(pass.Outcome, took);
+                Observer?.Invoke(key, pass.Outcome, took);
             }
         }
         catch
@@ -122,6 +122,7 @@ internal sealed partial class ControllerWorker<E>(
 
     private async Task<Pass> PassAsync(NamespacedName key, CancellationToken abort)
     {
+        using var active = _metrics.Active.TrackInProgress();
         using var limit = new CancellationTokenSource(options.ReconcileTimeout, time);
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(abort, limit.Token);
         try

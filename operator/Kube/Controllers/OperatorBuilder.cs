@@ -4,6 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using Slipway.Kube.Informers;
+using Slipway.Kube.Telemetry;
 
 namespace Slipway.Kube.Controllers;
 
@@ -64,7 +65,7 @@ internal sealed class OperatorBuilder(IServiceCollection services)
         Services.AddSingleton(provider => new ControllerWorker<E>(
             typeof(C), builder.Sources, provider.GetRequiredService<IStore<E>>(), provider.GetRequiredService<IServiceScopeFactory>(),
             provider.GetRequiredService<OperatorOptions>(), provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<ILogger<ControllerWorker<E>>>()));
+            provider.GetRequiredService<OperatorMetrics>(), provider.GetRequiredService<ILogger<ControllerWorker<E>>>()));
         Services.AddSingleton<IControllerWorker>(provider => provider.GetRequiredService<ControllerWorker<E>>());
         Services.AddSingleton<IReconcileTrigger<E>>(provider => provider.GetRequiredService<ControllerWorker<E>>());
         return this;

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Slipway.Kube.Events;
 using Slipway.Kube.Informers;
 using Slipway.Kube.Leadership;
 
@@ -11,10 +12,13 @@ namespace Slipway.Kube.Controllers;
 /// </summary>
 internal sealed partial class OperatorService(
     IServiceProvider provider, IEnumerable<IInformer> informers, IEnumerable<IControllerWorker> controllers, ILeadership leadership,
-    OperatorHealth health, OperatorOptions options, TimeProvider time, ILogger<OperatorService> logger) : BackgroundService, IHostedLifecycleService
+    EventSink events, OperatorHealth health, OperatorOptions options, TimeProvider time, ILogger<OperatorService> logger) : BackgroundService, IHostedLifecycleService
 {
     // After a pass was cancelled: time for what it does on its way out.
     private static readonly TimeSpan CancelledPassLimit = TimeSpan.FromSeconds(2);
+
+    // What has happened is told, or not; nobody waits for that.
+    private static readonly TimeSpan EventsLimit = TimeSpan.FromSeconds(2);
 
     private readonly IReadOnlyList<IInformer> _informers = [.. informers];
     private readonly IReadOnlyList<IControllerWorker> _controllers = [.. controllers];
@@ -49,6 +53,7 @@ internal sealed partial class OperatorService(
         using var stopInformers = new CancellationTokenSource();
         using var stopHolding = new CancellationTokenSource();
         using var abortPasses = new CancellationTokenSource();
+        using var abortEvents = new CancellationTokenSource();
         foreach (var controller in _controllers)
         {
             controller.Connect(provider);
@@ -56,6 +61,7 @@ internal sealed partial class OperatorService(
 
         // Loops get a thread each to start on: one that never awaits must not keep the others from starting.
         var watching = _informers.Select(informer => Task.Run(() => informer.RunAsync(stopInformers.Token), CancellationToken.None)).ToList();
+        var telling = Task.Run(() => events.RunAsync(abortEvents.Token), CancellationToken.None);
         var working = new List<Task>();
         var holding = Task.CompletedTask;
         try
@@ -68,7 +74,7 @@ internal sealed partial class OperatorService(
             holding = leadership.HoldAsync(stopHolding.Token);
             working.AddRange(_controllers.Select(controller => controller.RunAsync(abortPasses.Token)));
             LogStarted(_controllers.Count);
-            await FirstDeathAsync([.. watching, .. working, holding], stop.Token);
+            await FirstDeathAsync([.. watching, .. working, holding, telling], stop.Token);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -91,6 +97,9 @@ internal sealed partial class OperatorService(
             await DrainAsync(working, abortPasses);
             await stopInformers.CancelAsync();
             await Task.WhenAll(watching).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            events.Complete();
+            await EndsWithinAsync([telling], EventsLimit);
+            await abortEvents.CancelAsync();
             // Held to the last pass: released sooner, two would work at once.
             await stopHolding.CancelAsync();
             await holding.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

@@ -3,7 +3,9 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Slipway.Kube.Client;
+using Slipway.Kube.Events;
 using Slipway.Kube.Leadership;
+using Slipway.Kube.Telemetry;
 using Slipway.Kube.Writing;
 
 namespace Slipway.Kube.Controllers;
@@ -20,9 +22,12 @@ internal static class OperatorServices
         configure?.Invoke(options);
         services.AddSingleton(options);
         services.TryAddSingleton(TimeProvider.System);
-        services.TryAddSingleton<IKubeClient, KubeClient>();
+        services.TryAddSingleton<IKubeClient>(provider => Client(provider, options));
+        services.AddSingleton<OperatorMetrics>();
         services.AddSingleton<Applier>();
         services.AddSingleton<StatusWriter>();
+        services.AddSingleton<EventSink>();
+        services.AddSingleton<IEventRecorder>(provider => provider.GetRequiredService<EventSink>());
         services.AddSingleton<OperatorHealth>();
         AddLeadership(services, options);
         services.AddHostedService<OperatorService>();
@@ -46,9 +51,19 @@ internal static class OperatorServices
         }
 
         services.AddKeyedSingleton<IKubeClient>(
-            election.Lease, (provider, _) => new KubeClient(options with { RequestTimeout = election.RenewDeadline / 2 }, provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton<ILeadership>(provider => new LeaderElector(
-            provider.GetRequiredKeyedService<IKubeClient>(election.Lease), election, options.Jitter,
-            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<LeaderElector>>()));
+            election.Lease, (provider, _) => Client(provider, options with { RequestTimeout = election.RenewDeadline / 2 }));
+        services.AddSingleton<ILeadership>(provider => Elector(provider, election, options));
     }
+
+    private static LeaderElector Elector(IServiceProvider provider, LeaderElectionOptions election, OperatorOptions options)
+    {
+        var elector = new LeaderElector(
+            provider.GetRequiredKeyedService<IKubeClient>(election.Lease), election, options.Jitter,
+            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<LeaderElector>>());
+        provider.GetRequiredService<OperatorMetrics>().ReportLeader(election.Lease.Name, () => elector.IsLeader);
+        return elector;
+    }
+
+    private static KubeClient Client(IServiceProvider provider, OperatorOptions options) =>
+        new(options, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<OperatorMetrics>());
 }

@@ -20,6 +20,9 @@ internal sealed class EntityRbacAttribute(params Type[] entities) : Attribute
     public IReadOnlyList<Type> Entities { get; } = entities;
 
     public RbacVerb Verbs { get; init; }
+
+    /// <summary>In the operator's own namespace alone: a Role, where the others are a ClusterRole.</summary>
+    public bool OwnNamespace { get; init; }
 }
 
 /// <summary>The same for what has no model: subresources, or kinds by their plural name.</summary>

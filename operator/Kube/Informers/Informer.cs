@@ -2,6 +2,7 @@ using k8s;
 using k8s.Models;
 using Microsoft.Extensions.Logging;
 using Slipway.Kube.Client;
+using Slipway.Kube.Telemetry;
 
 namespace Slipway.Kube.Informers;
 
@@ -35,10 +36,12 @@ internal sealed record InformerScope<T>
 /// difference, whenever the server has forgotten that version. The numbers follow client-go's reflector.
 /// </summary>
 internal sealed partial class Informer<T>(
-    IKubeClient client, InformerScope<T> scope, Store<T> store, OperatorOptions options, TimeProvider time, ILogger<Informer<T>> logger) : IInformer
+    IKubeClient client, InformerScope<T> scope, Store<T> store, OperatorOptions options, TimeProvider time, OperatorMetrics metrics,
+    ILogger<Informer<T>> logger) : IInformer
     where T : class, IKubernetesObject<V1ObjectMeta>
 {
     private readonly InformerOptions _options = options.Informers;
+    private readonly InformerMetrics _metrics = new(metrics, EntityKind.Of<T>().Plural);
     private readonly List<Action<T?, T?>> _handlers = [];
     private readonly TaskCompletionSource _synced = new(TaskCreationOptions.RunContinuationsAsynchronously);
     // Objects that could not be read, by the version last complained about.
@@ -76,6 +79,7 @@ internal sealed partial class Informer<T>(
     {
         _started = true;
         Heard();
+        _metrics.ReportSize(() => store.Count, () => PoisonCount);
         while (!cancellationToken.IsCancellationRequested)
         {
             try
@@ -135,6 +139,7 @@ internal sealed partial class Informer<T>(
             _synced.TrySetResult();
         }
 
+        _metrics.Lists.Inc();
         LogListed(Name, all.Count, page.ResourceVersion);
         return page.ResourceVersion;
     }
@@ -241,6 +246,7 @@ internal sealed partial class Informer<T>(
             _resourceVersion = null;
         }
 
+        _metrics.Failures.Inc();
         var wait = _options.Backoff.Delay(_failures, options.Jitter());
         LogFailed(Name, wait, exception.GetType().Name, exception.Message);
         return wait;

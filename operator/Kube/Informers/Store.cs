@@ -22,6 +22,17 @@ internal sealed class Store<T> : IStore<T>
 
     public bool HasSynced => _hasSynced;
 
+    public int Count
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _entries.Count;
+            }
+        }
+    }
+
     public T? Get(NamespacedName key)
     {
         lock (_lock)

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
 using Slipway.Kube.Client;
+using Slipway.Kube.Controllers;
 
 namespace Slipway.Kube.Leadership;
 
@@ -8,6 +9,7 @@ namespace Slipway.Kube.Leadership;
 /// Leader election on a Lease, after client-go's: whoever sees no renewal for the length of the lease, by its own clock, may take it.
 /// Unlike there, who waits watches: a lease that is given back is taken in the same moment, and waiting costs no polling.
 /// </summary>
+[EntityRbac(typeof(Lease), Verbs = RbacVerb.Get | RbacVerb.Watch | RbacVerb.Create | RbacVerb.Patch, OwnNamespace = true)]
 internal sealed partial class LeaderElector(
     IKubeClient client, LeaderElectionOptions options, Func<double> jitter, TimeProvider time, ILogger<LeaderElector> logger) : ILeadership
 {

@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using Slipway.Kube.Telemetry;
 
 namespace Slipway.Kube.Queue;
 
@@ -15,24 +16,27 @@ internal sealed class WorkQueue<TKey> : IDisposable
 
     private readonly Lock _lock = new();
     private readonly Channel<TKey> _ready = Channel.CreateUnbounded<TKey>();
-    // Added and not yet handed out / handed out and not yet done / added while in flight.
-    private readonly HashSet<TKey> _queued = [];
-    private readonly HashSet<TKey> _inFlight = [];
-    private readonly HashSet<TKey> _dirty = [];
+    // Added and not yet handed out / handed out and not yet done / added while in flight. Each since when.
+    private readonly Dictionary<TKey, long> _queued = [];
+    private readonly Dictionary<TKey, long> _inFlight = [];
+    private readonly Dictionary<TKey, long> _dirty = [];
     // Waiting keys, each once, by the timestamp at which they are due.
     private readonly PriorityQueue<TKey, long> _waiting = new();
     private readonly Dictionary<TKey, int> _failures = [];
     private readonly TimeProvider _time;
     private readonly Backoff _backoff;
     private readonly Func<double> _jitter;
+    private readonly QueueMetrics? _metrics;
     private readonly ITimer _timer;
     private bool _shutDown;
 
-    public WorkQueue(TimeProvider time, Backoff backoff, Func<double> jitter)
+    public WorkQueue(TimeProvider time, Backoff backoff, Func<double> jitter, QueueMetrics? metrics = null)
     {
+        _metrics = metrics;
         _time = time;
         _backoff = backoff;
         _jitter = jitter;
+        _metrics?.ReportWork(() => InFlight);
         _timer = time.CreateTimer(_ => ReleaseDue(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
@@ -44,6 +48,18 @@ internal sealed class WorkQueue<TKey> : IDisposable
             lock (_lock)
             {
                 return _queued.Count;
+            }
+        }
+    }
+
+    /// <summary>How long each key in flight has been so.</summary>
+    public IReadOnlyList<TimeSpan> InFlight
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _inFlight.Values.Select(since => _time.GetElapsedTime(since))];
             }
         }
     }
@@ -77,7 +93,7 @@ internal sealed class WorkQueue<TKey> : IDisposable
             {
                 AddLocked(key);
             }
-            else if (!_shutDown && !_queued.Contains(key) && !_dirty.Contains(key))
+            else if (!_shutDown && !_queued.ContainsKey(key) && !_dirty.ContainsKey(key))
             {
                 WaitLocked(key, delay);
             }
@@ -88,6 +104,7 @@ internal sealed class WorkQueue<TKey> : IDisposable
     public void AddRateLimited(TKey key, TimeSpan atLeast = default, TimeSpan? atMost = null)
     {
         TimeSpan wait;
+        _metrics?.Retries.Inc();
         lock (_lock)
         {
             var failures = _failures.GetValueOrDefault(key) + 1;
@@ -135,8 +152,10 @@ internal sealed class WorkQueue<TKey> : IDisposable
 
                 if (_ready.Reader.TryRead(out var key))
                 {
-                    _queued.Remove(key);
-                    _inFlight.Add(key);
+                    _queued.Remove(key, out var since);
+                    _inFlight.Add(key, _time.GetTimestamp());
+                    _metrics?.Depth.Dec();
+                    _metrics?.QueueTime.Observe(_time.GetElapsedTime(since).TotalSeconds);
                     return (false, key);
                 }
             }
@@ -150,10 +169,14 @@ internal sealed class WorkQueue<TKey> : IDisposable
     {
         lock (_lock)
         {
-            _inFlight.Remove(key);
-            if (_dirty.Remove(key))
+            if (_inFlight.Remove(key, out var started))
             {
-                AddLocked(key);
+                _metrics?.WorkTime.Observe(_time.GetElapsedTime(started).TotalSeconds);
+            }
+
+            if (_dirty.Remove(key, out var since) && !_shutDown)
+            {
+                ReadyLocked(key, since);
             }
         }
     }
@@ -165,6 +188,7 @@ internal sealed class WorkQueue<TKey> : IDisposable
         {
             _shutDown = true;
             _queued.Clear();
+            _metrics?.Depth.Set(0);
             _waiting.Clear();
             _ready.Writer.TryComplete();
         }
@@ -184,14 +208,27 @@ internal sealed class WorkQueue<TKey> : IDisposable
         }
 
         _waiting.Remove(key, out _, out _);
-        if (_inFlight.Contains(key))
+        if (_queued.ContainsKey(key) || _dirty.ContainsKey(key))
         {
-            _dirty.Add(key);
+            return;
         }
-        else if (_queued.Add(key))
+
+        _metrics?.Adds.Inc();
+        if (_inFlight.ContainsKey(key))
         {
-            _ready.Writer.TryWrite(key);
+            _dirty.Add(key, _time.GetTimestamp());
         }
+        else
+        {
+            ReadyLocked(key, _time.GetTimestamp());
+        }
+    }
+
+    private void ReadyLocked(TKey key, long since)
+    {
+        _queued.Add(key, since);
+        _ready.Writer.TryWrite(key);
+        _metrics?.Depth.Inc();
     }
 
     private void WaitLocked(TKey key, TimeSpan delay)

@@ -5,6 +5,7 @@ using NSubstitute;
 using Slipway.Api;
 using Slipway.Builds;
 using Slipway.Kube;
+using Slipway.Kube.Events;
 using Slipway.Kube.Writing;
 using Slipway.Pki;
 using Slipway.Scheduling;
@@ -25,7 +26,7 @@ public sealed class ImageBuildControllerTests
             new FakeStore<V1Alpha1BuilderPool>(_cluster), new FakeStore<V1Job>(_cluster, keys: BuildObserver.OwnerOf), new FakeStore<V1Pod>(_cluster, keys: BuildObserver.OwnerOf),
             new FakeStore<V1Namespace>(_cluster), Options, new FakeTimeProvider(Now));
         _controller = new ImageBuildController(
-            observer, _cluster, new StatusWriter(_cluster), Substitute.For<ISlots>(), Substitute.For<IClientCertificates>(), NullLogger<ImageBuildController>.Instance);
+            observer, _cluster, new StatusWriter(_cluster), Substitute.For<ISlots>(), Substitute.For<IClientCertificates>(), Substitute.For<IEventRecorder>(), NullLogger<ImageBuildController>.Instance);
     }
 
     // What is to be deleted is read from the Jobs: without them nobody would come back for the rest.

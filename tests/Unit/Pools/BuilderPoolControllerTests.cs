@@ -6,6 +6,7 @@ using NSubstitute;
 using Slipway.Api;
 using Slipway.Kube;
 using Slipway.Kube.Controllers;
+using Slipway.Kube.Events;
 using Slipway.Kube.Writing;
 using Slipway.Pki;
 using Slipway.Pools;
@@ -23,6 +24,7 @@ public class BuilderPoolControllerTests
     private readonly FakeStore<V1Alpha1BuilderPool> _pools;
     private readonly BuilderPoolController _controller;
     private readonly Queues _queues = new();
+    private readonly IEventRecorder _events = Substitute.For<IEventRecorder>();
     private IReadOnlyList<string> _errors = [];
 
     public BuilderPoolControllerTests()
@@ -34,7 +36,7 @@ public class BuilderPoolControllerTests
             new FakeStore<V1ConfigMap>(_cluster, IsOurs), new FakeStore<V1Pod>(_cluster, IsOurs, item => PoolLabels.PoolOf(item).Select(pool => pool.ToString())),
             _queues, new PoolOptions(), _ => _errors, _time);
         _controller = new BuilderPoolController(
-            observer, authority, new AuthoritySweep(authority, _pools), _cluster, new Applier(_cluster), new StatusWriter(_cluster), Substitute.For<IPoolWatcher>(), _log);
+            observer, authority, new AuthoritySweep(authority, _pools), _cluster, new Applier(_cluster), new StatusWriter(_cluster), Substitute.For<IPoolWatcher>(), _events, _log);
         _cluster.Put(PoolWorld.Pool());
     }
 

@@ -5,6 +5,7 @@ using Slipway.Kube;
 using Slipway.Kube.Client;
 using Slipway.Kube.Controllers;
 using Slipway.Kube.Informers;
+using Slipway.Kube.Telemetry;
 
 namespace Slipway.Tests.Unit.Kube.Controllers;
 
@@ -345,7 +346,7 @@ public sealed class ControllerWorkerTests : IAsyncLifetime
     private sealed class UnknownController;
 
     private ControllerWorker<Widget> Worker(Type controller) => new(
-        controller, [], _store, _services.GetRequiredService<IServiceScopeFactory>(), _options, _clock, _log)
+        controller, [], _store, _services.GetRequiredService<IServiceScopeFactory>(), _options, _clock, new OperatorMetrics(), _log)
     {
         Observer = (key, outcome, _) => _passes.Writer.TryWrite((key, outcome)),
     };

@@ -6,6 +6,7 @@ using k8s.Models;
 using Slipway.Kube;
 using Slipway.Kube.Client;
 using Slipway.Kube.Informers;
+using Slipway.Kube.Telemetry;
 
 namespace Slipway.Tests.Unit.Kube.Informers;
 
@@ -44,7 +45,7 @@ public sealed class ChaosTests
         var store = new Store<Widget>([]);
         var heard = new Dictionary<NamespacedName, string>();
         var informer = new Informer<Widget>(
-            cluster, new InformerScope<Widget>(), store, options, clock, new ListLogger<Informer<Widget>>());
+            cluster, new InformerScope<Widget>(), store, options, clock, new OperatorMetrics(), new ListLogger<Informer<Widget>>());
         informer.AddHandler((old, now) =>
         {
             if (now is null)

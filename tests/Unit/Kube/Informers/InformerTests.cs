@@ -4,6 +4,7 @@ using k8s.Models;
 using Slipway.Kube;
 using Slipway.Kube.Client;
 using Slipway.Kube.Informers;
+using Slipway.Kube.Telemetry;
 
 namespace Slipway.Tests.Unit.Kube.Informers;
 
@@ -409,7 +410,7 @@ public sealed class InformerTests : IAsyncLifetime
         _client = new KubeClient(options, _clock);
         _store = new Store<Widget>([]);
         _informer = new Informer<Widget>(
-            _client, scope ?? new InformerScope<Widget> { Transform = transform }, _store, options, _clock, _log);
+            _client, scope ?? new InformerScope<Widget> { Transform = transform }, _store, options, _clock, new OperatorMetrics(), _log);
         if (firstHandler is not null)
         {
             _informer.AddHandler(firstHandler);
