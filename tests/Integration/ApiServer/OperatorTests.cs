@@ -57,7 +57,7 @@ public sealed class OperatorTests(ApiServerFixture fixture)
         var story = await Story.WithFarmAsync(fixture);
         await story.BuildAsync("hello");
 
-        var verbs = fixture.Audit.Since().Where(entry => entry.Resource == "secrets" && entry.Namespace != ApiServerFixture.OperatorNamespace)
+        var verbs = fixture.Audit.Since().Where(entry => entry.Resource == "secrets" && entry.Namespace != LocalApiServer.OperatorNamespace)
             .Select(entry => entry.Verb).Distinct().ToList();
 
         verbs.ShouldContain("create");

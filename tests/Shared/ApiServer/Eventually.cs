@@ -2,7 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using k8s;
 
-namespace Slipway.Tests.Integration.ApiServer;
+namespace Slipway.Tests.ApiServer;
 
 internal static class Eventually
 {
@@ -18,7 +18,7 @@ internal static class Eventually
             var seen = await look();
             if (isSo(seen)) return seen;
             if (timeout.IsCancellationRequested) throw new InvalidOperationException($"Not so within {Limit}: {what}. Last seen: {KubernetesJson.Serialize(seen, Readable)}");
-            await Task.Delay(Pause, TimeProvider.System, TestContext.Current.CancellationToken);
+            await Task.Delay(Pause, TimeProvider.System, CancellationToken.None);
         }
     }
 

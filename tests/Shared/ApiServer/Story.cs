@@ -6,7 +6,7 @@ using Slipway.Kube;
 using Slipway.Kube.Client;
 using Slipway.Runner;
 
-namespace Slipway.Tests.Integration.ApiServer;
+namespace Slipway.Tests.ApiServer;
 
 /// <summary>A pool in a namespace of its own, a tenant in another, and what they do there.</summary>
 internal sealed class Story
@@ -15,9 +15,9 @@ internal sealed class Story
     public const string Arm64 = "linux/arm64";
     public const string Commit = "4f2c9a7d1e0b3c5d6e7f8091a2b3c4d5e6f70819";
 
-    private readonly ApiServerFixture _fixture;
+    private readonly LocalApiServer _fixture;
 
-    private Story(ApiServerFixture fixture, string builders, string tenant)
+    private Story(LocalApiServer fixture, string builders, string tenant)
     {
         _fixture = fixture;
         Builders = builders;
@@ -33,11 +33,11 @@ internal sealed class Story
 
     public KubeClient Client => _fixture.Client;
 
-    public static async Task<Story> BeginAsync(ApiServerFixture fixture, IDictionary<string, string>? tenantLabels = null) =>
+    public static async Task<Story> BeginAsync(LocalApiServer fixture, IDictionary<string, string>? tenantLabels = null) =>
         new(fixture, await fixture.NamespaceAsync("builders"), await fixture.NamespaceAsync("team", tenantLabels));
 
     /// <summary>With a pool that is Ready.</summary>
-    public static async Task<Story> WithFarmAsync(ApiServerFixture fixture, IDictionary<string, string>? tenantLabels = null)
+    public static async Task<Story> WithFarmAsync(LocalApiServer fixture, IDictionary<string, string>? tenantLabels = null)
     {
         var story = await BeginAsync(fixture, tenantLabels);
         var pool = await story.CreatePoolAsync();

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace Slipway.Tests.Integration.ApiServer;
+namespace Slipway.Tests.ApiServer;
 
 /// <summary>
 /// A program of the cluster's cache that runs as long as the tests. A shell holds it: when this process ends, however it ends,

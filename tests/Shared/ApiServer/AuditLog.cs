@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 
-namespace Slipway.Tests.Integration.ApiServer;
+namespace Slipway.Tests.ApiServer;
 
 /// <summary>One request, as the API server wrote it down.</summary>
 internal sealed record AuditEntry(string User, string Verb, string Resource, string? Subresource, string Namespace, string? Name, int Code)

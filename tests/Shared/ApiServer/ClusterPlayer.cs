@@ -9,7 +9,7 @@ using Slipway.Kube.Writing;
 using Slipway.Pools;
 using Slipway.Runner;
 
-namespace Slipway.Tests.Integration.ApiServer;
+namespace Slipway.Tests.ApiServer;
 
 /// <summary>Does by hand what controller-manager, scheduler and kubelet do in a cluster, one step at a time.</summary>
 internal sealed class ClusterPlayer(KubeClient client)

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace Slipway.Tests.Integration;
+namespace Slipway.Tests.ApiServer;
 
 /// <summary>helm and kubectl of the local cluster's cache; they need no cluster.</summary>
 internal static class Tools
@@ -21,16 +21,15 @@ internal static class Tools
 
     public static async Task<(int ExitCode, string Output, string Error)> RunAsync(string program, params string[] arguments)
     {
-        var cancel = TestContext.Current.CancellationToken;
         using var process = Process.Start(new ProcessStartInfo(program, arguments)
         {
             WorkingDirectory = Repository.Root,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         }) ?? throw new InvalidOperationException($"{program} did not start");
-        var output = process.StandardOutput.ReadToEndAsync(cancel);
-        var error = process.StandardError.ReadToEndAsync(cancel);
-        await process.WaitForExitAsync(cancel);
+        var output = process.StandardOutput.ReadToEndAsync(CancellationToken.None);
+        var error = process.StandardError.ReadToEndAsync(CancellationToken.None);
+        await process.WaitForExitAsync(CancellationToken.None);
         return (process.ExitCode, await output, await error);
     }
 }

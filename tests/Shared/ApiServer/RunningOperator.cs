@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Slipway.Kube.Controllers;
 
-namespace Slipway.Tests.Integration.ApiServer;
+namespace Slipway.Tests.ApiServer;
 
 /// <summary>The operator as Program.cs puts it together, in this process.</summary>
 internal sealed class RunningOperator : IAsyncDisposable
