@@ -15,6 +15,9 @@ internal sealed record OperatorOptions
     /// <summary>A person who changes this annotation of an object asks for a pass.</summary>
     public string ReconcileAnnotation { get; set; } = "slipway.dev/reconcile-at";
 
+    /// <summary>What was last applied to an object, as a hash.</summary>
+    public string AppliedAnnotation { get; set; } = "slipway.dev/applied";
+
     /// <summary>For one request, retries included; watches are not bound by it.</summary>
     public TimeSpan RequestTimeout { get; set; } = TimeSpan.FromSeconds(30);
 

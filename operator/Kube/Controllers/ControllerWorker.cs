@@ -60,6 +60,7 @@ internal sealed partial class ControllerWorker<E>(
     private readonly ControllerMetrics _metrics = new(metrics, EntityKind.Of<E>().Plural, options.Workers);
     private readonly WorkQueue<NamespacedName> _queue =
         new(time, options.RetryBackoff, options.Jitter, new QueueMetrics(metrics, EntityKind.Of<E>().Plural));
+    private readonly UnseenWrites _unseen = new();
 
     public string Name { get; } = EntityKind.Of<E>().Plural;
 
@@ -79,9 +80,10 @@ internal sealed partial class ControllerWorker<E>(
     {
         provider.GetRequiredService<Informer<E>>().AddHandler((old, now) =>
         {
-            if (Predicates.WantsPass(old, now, options.ReconcileAnnotation))
+            var key = NamespacedName.Of((now ?? old)!);
+            if (_unseen.Seen(key, now?.Metadata.ResourceVersion) || Predicates.WantsPass(old, now, options.ReconcileAnnotation))
             {
-                _queue.Add(NamespacedName.Of((now ?? old)!));
+                _queue.Add(key);
             }
         });
         foreach (var source in sources)
@@ -103,13 +105,14 @@ internal sealed partial class ControllerWorker<E>(
         {
             while (await _queue.TakeAsync(CancellationToken.None) is { ShutDown: false, Key: var key })
             {
-                var started = time.GetTimestamp();
-                var pass = await PassAsync(key, abort);
-                Settle(key, pass);
-                _queue.Done(key);
-                var took = time.GetElapsedTime(started);
-                _metrics.Ended(pass.Outcome, took);
-                Observer?.Invoke(key, pass.Outcome, took);
+                if (_unseen.HoldBack(key, store.Get(key)?.Metadata.ResourceVersion))
+                {
+                    _queue.Done(key);
+                }
+                else
+                {
+                    await WorkOnAsync(key, abort);
+                }
             }
         }
         catch
@@ -118,6 +121,17 @@ internal sealed partial class ControllerWorker<E>(
             _queue.ShutDown();
             throw;
         }
+    }
+
+    private async Task WorkOnAsync(NamespacedName key, CancellationToken abort)
+    {
+        var started = time.GetTimestamp();
+        var pass = await PassAsync(key, abort);
+        Settle(key, pass);
+        _queue.Done(key);
+        var took = time.GetElapsedTime(started);
+        _metrics.Ended(pass.Outcome, took);
+        Observer?.Invoke(key, pass.Outcome, took);
     }
 
     private async Task<Pass> PassAsync(NamespacedName key, CancellationToken abort)
@@ -136,6 +150,11 @@ internal sealed partial class ControllerWorker<E>(
             }
 
             var result = await instance.ReconcileAsync(KubeJson.Clone(shared), linked.Token);
+            if (result.Entity.Metadata.ResourceVersion != shared.Metadata.ResourceVersion)
+            {
+                _unseen.Replaced(key, shared.Metadata.ResourceVersion);
+            }
+
             return result switch
             {
                 { IsSuccess: false, Exception: KubeApiException { IsConflict: true } } => new Pass(PassOutcome.Conflict),

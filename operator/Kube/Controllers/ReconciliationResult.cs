@@ -5,6 +5,7 @@ internal sealed record ReconciliationResult<E>
 {
     private ReconciliationResult(E entity) => Entity = entity;
 
+    /// <summary>As the pass left it: the server's answer where it wrote. The next pass waits until the store shows that.</summary>
     public E Entity { get; }
 
     public bool IsSuccess { get; private init; }

@@ -36,7 +36,7 @@ public class BuilderPoolControllerTests
             new FakeStore<V1ConfigMap>(_cluster, IsOurs), new FakeStore<V1Pod>(_cluster, IsOurs, item => PoolLabels.PoolOf(item).Select(pool => pool.ToString())),
             _queues, new PoolOptions(), _ => _errors, _time);
         _controller = new BuilderPoolController(
-            observer, authority, new AuthoritySweep(authority, _pools), _cluster, new Applier(_cluster), new StatusWriter(_cluster), Substitute.For<IPoolWatcher>(), _events, _log);
+            observer, authority, new AuthoritySweep(authority, _pools), _cluster, new Applier(_cluster, new OperatorOptions()), new StatusWriter(_cluster), Substitute.For<IPoolWatcher>(), _events, _log);
         _cluster.Put(PoolWorld.Pool());
     }
 

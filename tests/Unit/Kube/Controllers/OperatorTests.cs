@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Threading.Channels;
 using k8s.Models;
 using Microsoft.Extensions.DependencyInjection;
@@ -116,6 +117,28 @@ public sealed class OperatorTests : IAsyncLifetime
         await widgets.SendAsync("ADDED", Widget.Named("b", 14).Json());
         new[] { await NextPassAsync(), await NextPassAsync() }.ShouldBe(["a", "b"], ignoreOrder: true);
         _script.Deleted.ShouldBe([new NamespacedName("ns", "a")]);
+    }
+
+    // R16. controller-runtime#1464: after its own status write a pass saw the old status again.
+    [Fact]
+    public async Task Pass_WhenTheStoreDoesNotShowTheLastOnesWrite_WaitsForItInsteadOfPlanningFromThePast()
+    {
+        var planned = new ConcurrentQueue<string>();
+        _script.OnReconcile = (widget, _) =>
+        {
+            planned.Enqueue(widget.Metadata.ResourceVersion);
+            return Task.FromResult(ReconciliationResult<Widget>.Success(Widget.Named("a", 11)));
+        };
+        await StartAsync();
+        var (widgets, jobs) = await SyncAsync();
+        await NextPassAsync();
+        await jobs.SendAsync("ADDED", KubeJson.ToNode(Job("child", "11", "a")));
+        await jobs.SendAsync("ADDED", KubeJson.ToNode(Job("other", "11", "b")));
+        (await NextPassAsync()).ShouldBe("b");
+        // Not an event that brings a pass by itself.
+        await widgets.SendAsync("MODIFIED", (Widget.Named("a", 11) with { Status = new WidgetStatus { Phase = "Ready" } }).Json());
+        (await NextPassAsync()).ShouldBe("a");
+        planned.ShouldBe(["1", "11"]);
     }
 
     // R20. dotnet-operator-sdk#784: requeues ran without the lease.

@@ -1,4 +1,6 @@
+using System.Globalization;
 using NSubstitute;
+using Slipway.Kube;
 using Slipway.Kube.Client;
 using Slipway.Kube.Writing;
 
@@ -12,9 +14,9 @@ public sealed class ApplierTests
 
     public ApplierTests()
     {
-        _applier = new Applier(_client);
+        _applier = NewProcess();
         _client.ApplyAsync(Arg.Any<Widget>(), Arg.Any<CancellationToken>())
-            .Returns(_ => Widget.Named("a", ++_version));
+            .Returns(call => Stored(call.Arg<Widget>(), ++_version));
     }
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -72,7 +74,52 @@ public sealed class ApplierTests
         await ReceivedApplies(2);
     }
 
+    // Every object once more at every start is a write storm for nothing.
+    [Fact]
+    public async Task ApplyAsync_WhenAnotherProcessAppliedTheSame_SendsNothing()
+    {
+        var applied = await NewProcess().ApplyAsync(Sized(1), null, Token);
+        (await _applier.ApplyAsync(Sized(1), applied, Token)).ShouldBeSameAs(applied);
+        (await _applier.ApplyAsync(Sized(1), applied, Token)).ShouldBeSameAs(applied);
+        await ReceivedApplies(1);
+    }
+
+    [Fact]
+    public async Task ApplyAsync_WhenSomebodyElseChangedTheObjectWhileNobodyLooked_CorrectsIt()
+    {
+        var applied = await NewProcess().ApplyAsync(Sized(1), null, Token);
+        await _applier.ApplyAsync(Sized(1), Stored(applied with { Spec = new WidgetSpec { Size = 7 } }, 12), Token);
+        await ReceivedApplies(2);
+    }
+
+    // What a newer version no longer wants is still there, and ours.
+    [Fact]
+    public async Task ApplyAsync_WhenAnotherProcessAppliedMore_AppliesLess()
+    {
+        var applied = await NewProcess().ApplyAsync(Sized(1), null, Token);
+        await _applier.ApplyAsync(Widget.Named("a"), applied, Token);
+        await ReceivedApplies(2);
+    }
+
+    [Fact]
+    public async Task ApplyAsync_WhenOthersAddedFields_SendsNothing()
+    {
+        var applied = await NewProcess().ApplyAsync(Sized(1), null, Token);
+        applied.Metadata.Labels = new Dictionary<string, string> { ["team"] = "x" };
+        await _applier.ApplyAsync(Sized(1), applied, Token);
+        await ReceivedApplies(1);
+    }
+
     private static Widget Sized(int size) => Widget.Named("a") with { Spec = new WidgetSpec { Size = size } };
+
+    private Applier NewProcess() => new(_client, new OperatorOptions());
+
+    private static Widget Stored(Widget applied, int version)
+    {
+        var stored = KubeJson.Clone(applied);
+        stored.Metadata.ResourceVersion = version.ToString(CultureInfo.InvariantCulture);
+        return stored;
+    }
 
     private Task<Widget> ReceivedApplies(int count) => _client.Received(count).ApplyAsync(Arg.Any<Widget>(), Arg.Any<CancellationToken>());
 }
