@@ -33,6 +33,37 @@ public sealed class OperatorTests(ApiServerFixture fixture)
         (await VersionsAsync(story)).ShouldBe(before);
     }
 
+    // The server spells some of it another way, and adds defaults everywhere.
+    [Fact]
+    public async Task Operator_WhenItStartsAgain_WritesNothingForAPoolThatSaysEverything()
+    {
+        var story = await Story.BeginAsync(fixture);
+        var pool = await story.CreatePoolAsync(RichPlatform);
+        await story.Player.StartBuildersAsync(pool);
+        await story.ReadyPoolAsync();
+        await fixture.StopOperatorAsync();
+        var mark = fixture.Audit.Mark();
+
+        await fixture.StartOperatorAsync();
+        await (await Story.WithFarmAsync(fixture)).BuildAsync("after");
+
+        fixture.Audit.Since(mark).Where(entry => entry.IsWrite && entry.Namespace == story.Builders).ShouldBeEmpty();
+    }
+
+    private static readonly PoolPlatform RichPlatform = new()
+    {
+        Platform = Story.Amd64,
+        BuildsPerBuilder = 2,
+        Storage = new PoolStorage { Size = new ResourceQuantity("1024Mi"), StorageClassName = "fast" },
+        Resources = new V1ResourceRequirements
+        {
+            Requests = new Dictionary<string, ResourceQuantity> { ["cpu"] = new("1000m"), ["memory"] = new("2048Mi") },
+            Limits = new Dictionary<string, ResourceQuantity> { ["memory"] = new("4Gi") },
+        },
+        NodeSelector = new Dictionary<string, string> { ["builders"] = "yes" },
+        Tolerations = [new V1Toleration { Key = "builders", OperatorProperty = "Exists", Effect = "NoSchedule" }],
+    };
+
     [Fact]
     public async Task Operator_WhenItStartsInTheMiddleOfABuild_GoesOnWithTheSameJob()
     {

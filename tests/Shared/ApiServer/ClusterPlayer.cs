@@ -104,6 +104,9 @@ internal sealed class ClusterPlayer(KubeClient client)
 
     private async Task StartBuilderAsync(V1StatefulSet set, int ordinal)
     {
+        var spec = OnNode(set.Spec.Template.Spec);
+        foreach (var claim in set.Spec.VolumeClaimTemplates ?? [])
+            spec.Volumes.Add(new V1Volume { Name = claim.Metadata.Name, PersistentVolumeClaim = new V1PersistentVolumeClaimVolumeSource { ClaimName = $"{claim.Metadata.Name}-{set.Metadata.Name}-{ordinal}" } });
         var pod = await client.CreateAsync(new V1Pod
         {
             Metadata = new V1ObjectMeta
@@ -114,7 +117,7 @@ internal sealed class ClusterPlayer(KubeClient client)
                 Annotations = set.Spec.Template.Metadata.Annotations,
                 OwnerReferences = [Owner("apps/v1", "StatefulSet", set)],
             },
-            Spec = OnNode(set.Spec.Template.Spec),
+            Spec = spec,
         }, default);
         await StatusAsync(pod, new V1PodStatus
         {

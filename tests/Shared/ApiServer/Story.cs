@@ -46,12 +46,14 @@ internal sealed class Story
         return story;
     }
 
-    public Task<V1Alpha1BuilderPool> CreatePoolAsync() => Client.CreateAsync(new V1Alpha1BuilderPool
+    public Task<V1Alpha1BuilderPool> CreatePoolAsync() => CreatePoolAsync(new PoolPlatform { Platform = Amd64 }, new PoolPlatform { Platform = Arm64 });
+
+    public Task<V1Alpha1BuilderPool> CreatePoolAsync(params PoolPlatform[] platforms) => Client.CreateAsync(new V1Alpha1BuilderPool
     {
         Metadata = new V1ObjectMeta { Name = "farm", NamespaceProperty = Builders },
         Spec = new BuilderPoolSpec
         {
-            Platforms = [new PoolPlatform { Platform = Amd64 }, new PoolPlatform { Platform = Arm64 }],
+            Platforms = platforms,
             AllowedNamespaces = new AllowedNamespaces { From = "All" },
         },
     }, default);
