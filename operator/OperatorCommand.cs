@@ -36,7 +36,7 @@ internal static class OperatorCommand
         DefaultValueFactory = _ => true,
     };
 
-    private static readonly Option<int> HttpPort = new("--http-port") { Description = "Port of /healthz and /readyz.", DefaultValueFactory = _ => 8080 };
+    private static readonly Option<int> HttpPort = new("--http-port") { Description = "Port of /healthz, /readyz and /metrics.", DefaultValueFactory = _ => 8080 };
 
     private static readonly Option<string?> Kubeconfig = new("--kubeconfig") { Description = "For an operator outside the cluster. Default: the pod's service account." };
 

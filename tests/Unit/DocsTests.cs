@@ -1,7 +1,9 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
+using Prometheus;
 using Slipway.Api;
 using Slipway.Builds;
+using Slipway.Kube.Telemetry;
 using Slipway.Runner;
 
 namespace Slipway.Tests.Unit;
@@ -37,6 +39,20 @@ public sealed partial class DocsTests
         Row().Matches(table).Select(match => match.Groups[1].Value).ShouldBe(Constants(typeof(Phases)), ignoreOrder: true);
     }
 
+    [Fact]
+    public void Metrics_InTheDocs_AreThoseOfTheCode()
+    {
+        const BindingFlags All = BindingFlags.Instance | BindingFlags.NonPublic | BindingFlags.Public;
+        var metrics = new OperatorMetrics();
+        var code = typeof(OperatorMetrics).GetFields(All).Select(field => field.GetValue(metrics)).OfType<Collector>()
+            .Select(metric => $"{metric.Name} {metric.GetType().Name.ToLowerInvariant()} {string.Join(',', metric.LabelNames)}");
+
+        var docs = MetricRow().Matches(File.ReadAllText(Repository.Path("docs/metrics.md")))
+            .Select(match => $"{match.Groups[1].Value} {match.Groups[2].Value} {string.Join(',', Quoted().Matches(match.Groups[3].Value.Split(':')[0]).Select(label => label.Groups[1].Value))}");
+
+        docs.ShouldBe(code, ignoreOrder: true);
+    }
+
     private static IEnumerable<string> Constants(Type type) =>
         type.GetFields(BindingFlags.Public | BindingFlags.Static).Where(field => field.IsLiteral).Select(field => (string)field.GetRawConstantValue()!);
 
@@ -45,6 +61,12 @@ public sealed partial class DocsTests
 
     [GeneratedRegex(@"^\| `(--[a-z-]+)` \|", RegexOptions.Multiline)]
     private static partial Regex OptionRow();
+
+    [GeneratedRegex(@"^\| `([a-z_]+)` \| ([a-z]+)[^|]* \|([^|]*)\|", RegexOptions.Multiline)]
+    private static partial Regex MetricRow();
+
+    [GeneratedRegex("`([a-z]+)`")]
+    private static partial Regex Quoted();
 
     [GeneratedRegex(@"^\| phase \|.*\n(\|.*\n)+", RegexOptions.Multiline)]
     private static partial Regex PhaseTable();

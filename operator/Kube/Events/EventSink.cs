@@ -113,7 +113,7 @@ internal sealed partial class EventSink : IEventRecorder
     {
         var space = string.IsNullOrEmpty(happened.Regarding.NamespaceProperty) ? DefaultNamespace : happened.Regarding.NamespaceProperty;
         var now = _time.GetUtcNow();
-        var subject = happened.Regarding.Name.Length > LongestName ? happened.Regarding.Name[..LongestName] : happened.Regarding.Name;
+        var subject = happened.Regarding.Name.Length > LongestName ? happened.Regarding.Name[..LongestName].TrimEnd('-', '.') : happened.Regarding.Name;
         return new Corev1Event
         {
             // As client-go names them: unique, and sorted by object.
