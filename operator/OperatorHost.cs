@@ -14,6 +14,7 @@ using Prometheus;
 using Slipway.Api;
 using Slipway.Api.Validation;
 using Slipway.Builds;
+using Slipway.Kube;
 using Slipway.Kube.Controllers;
 using Slipway.Kube.Leadership;
 using Slipway.Kube.Telemetry;
@@ -38,6 +39,9 @@ internal sealed record OperatorSettings
     public required PoolOptions Pools { get; init; }
 
     public required BuildOptions Builds { get; init; }
+
+    /// <summary>See <see cref="OperatorOptions.Wire"/>.</summary>
+    public Func<DelegatingHandler>? Wire { get; init; }
 
     /// <summary>What is logged at least: warnings of the frameworks below are, too.</summary>
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
@@ -130,7 +134,7 @@ internal static class OperatorHost
         services.AddSingleton(settings.Pki);
         services.AddSingleton<PoolValidation>(Validation.Errors);
         services.AddScheduling();
-        services.AddKubernetesOperator(options => (options.Cluster, options.LeaderElection) = (cluster, settings.LeaderElection))
+        services.AddKubernetesOperator(options => (options.Cluster, options.LeaderElection, options.Wire) = (cluster, settings.LeaderElection, settings.Wire))
             .AddInformer<V1Pod>(SlipwayApi.ManagedBySelector)
             .AddInformer<V1Job>(SlipwayApi.ManagedBySelector)
             .AddPools(settings.Pools with { ServerVersion = server })

@@ -47,6 +47,9 @@ internal sealed record OperatorOptions
 
     public InformerOptions Informers { get; set; } = new();
 
+    /// <summary>Makes what stands between each client and the wire. Tests end the operator there, at a request of their choice.</summary>
+    public Func<DelegatingHandler>? Wire { get; set; }
+
     /// <summary>Chance, from 0 up to 1: spreads what would otherwise happen at once.</summary>
     public Func<double> Jitter { get; set; } = Random.Shared.NextDouble;
 }

@@ -51,8 +51,13 @@ internal sealed class KubeClient : IKubeClient, IDisposable
     public void Dispose() => _kubernetes.Dispose();
 
     /// <summary>The first is the outermost: each attempt of a request that was put off counts.</summary>
-    private static DelegatingHandler[] Handlers(OperatorOptions options, TimeProvider time, OperatorMetrics? metrics) =>
-        metrics is null ? [new RetryAfterHandler(time, options.Jitter)] : [new RetryAfterHandler(time, options.Jitter), new RequestMetricsHandler(metrics)];
+    private static DelegatingHandler[] Handlers(OperatorOptions options, TimeProvider time, OperatorMetrics? metrics)
+    {
+        var handlers = new List<DelegatingHandler> { new RetryAfterHandler(time, options.Jitter) };
+        if (metrics is not null) handlers.Add(new RequestMetricsHandler(metrics));
+        if (options.Wire is { } wire) handlers.Add(wire());
+        return [.. handlers];
+    }
 
     public Task<T> GetAsync<T>(NamespacedName key, CancellationToken cancellationToken)
         where T : class, IKubernetesObject<V1ObjectMeta> =>

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json.Nodes;
 
 namespace Slipway.Tests.ApiServer;
@@ -19,20 +20,22 @@ internal sealed record AuditEntry(string User, string Verb, string Resource, str
 /// <summary>What the operator asked of the API server. The server writes a line before it answers.</summary>
 internal sealed class AuditLog(string file, string user)
 {
-    /// <summary>For <see cref="Since"/>.</summary>
-    public int Mark() => Lines().Count;
+    /// <summary>For <see cref="Since"/>: where the next line begins, looked for from an earlier mark on.</summary>
+    public long Mark(long from = 0) => Read(from).End;
 
     /// <summary>The operator's requests, leases and events aside.</summary>
-    public IReadOnlyList<AuditEntry> Since(int mark = 0) =>
-        [.. Lines().Skip(mark).Select(Entry).OfType<AuditEntry>().Where(entry => entry.User == user && entry.Resource is not ("leases" or "events"))];
+    public IReadOnlyList<AuditEntry> Since(long mark = 0) =>
+        [.. Read(mark).Lines.Select(Entry).OfType<AuditEntry>().Where(entry => entry.User == user && entry.Resource is not ("leases" or "events"))];
 
-    private List<string> Lines()
+    private (string[] Lines, long End) Read(long from)
     {
-        // The server is writing to it; a last line without an end is not there yet.
         using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-        using var reader = new StreamReader(stream);
-        var text = reader.ReadToEnd();
-        return [.. text[..(text.LastIndexOf('\n') + 1)].Split('\n', StringSplitOptions.RemoveEmptyEntries)];
+        stream.Position = from;
+        var bytes = new byte[stream.Length - from];
+        stream.ReadExactly(bytes);
+        // The server is writing to it; a last line without an end is not there yet.
+        var whole = Array.LastIndexOf(bytes, (byte)'\n') + 1;
+        return (Encoding.UTF8.GetString(bytes, 0, whole).Split('\n', StringSplitOptions.RemoveEmptyEntries), from + whole);
     }
 
     private static AuditEntry? Entry(string line)

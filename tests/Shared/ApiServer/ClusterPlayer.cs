@@ -86,8 +86,7 @@ internal sealed class ClusterPlayer(KubeClient client)
     /// <summary>The garbage collector's round: takes what lost its owner, and ends foreground deletions. True where there was something.</summary>
     public async Task<bool> CollectAsync(string space)
     {
-        var objects = new List<IKubernetesObject<V1ObjectMeta>>(
-            [.. await ListAsync<V1Alpha1ImageBuild>(space), .. await ListAsync<V1Job>(space), .. await ListAsync<V1Pod>(space), .. await ListAsync<V1Secret>(space), .. await ListAsync<V1ConfigMap>(space)]);
+        var objects = await ObjectsAsync(space);
         var alive = objects.Where(item => item.Metadata.DeletionTimestamp is null).Select(item => item.Metadata.Uid).ToHashSet();
         var lost = objects.Where(item => item.Metadata.OwnerReferences is { Count: > 0 } owners && !owners.Any(owner => alive.Contains(owner.Uid))).ToList();
         foreach (var item in lost) await DeleteAsync(item);
@@ -95,6 +94,14 @@ internal sealed class ClusterPlayer(KubeClient client)
         foreach (var job in going) await client.PatchAsync<V1Job>(NamespacedName.Of(job), new JsonObject { ["metadata"] = new JsonObject { ["finalizers"] = null } }, default);
         return lost.Count + going.Count > 0;
     }
+
+    /// <summary>Everything of the kinds that Slipway's objects are of.</summary>
+    public async Task<IReadOnlyList<IKubernetesObject<V1ObjectMeta>>> ObjectsAsync(string space) =>
+    [
+        .. await ListAsync<V1Alpha1BuilderPool>(space), .. await ListAsync<V1Alpha1ImageBuild>(space), .. await ListAsync<V1StatefulSet>(space),
+        .. await ListAsync<V1Service>(space), .. await ListAsync<V1Job>(space), .. await ListAsync<V1Pod>(space),
+        .. await ListAsync<V1Secret>(space), .. await ListAsync<V1ConfigMap>(space),
+    ];
 
     public async Task<IReadOnlyList<T>> ListAsync<T>(string space)
         where T : class, IKubernetesObject<V1ObjectMeta> => (await client.ListPageAsync<T>(new ListQuery { Namespace = space }, default)).Items;
@@ -136,6 +143,8 @@ internal sealed class ClusterPlayer(KubeClient client)
     /// <summary>At once: no kubelet has to agree.</summary>
     private Task<bool> DeleteAsync(IKubernetesObject<V1ObjectMeta> item) => item switch
     {
+        V1StatefulSet set => client.DeleteAsync<V1StatefulSet>(NamespacedName.Of(set), null, PropagationPolicy.Background, default),
+        V1Service service => client.DeleteAsync<V1Service>(NamespacedName.Of(service), null, PropagationPolicy.Background, default),
         V1Job job => client.DeleteAsync<V1Job>(NamespacedName.Of(job), null, PropagationPolicy.Background, default),
         V1Secret secret => client.DeleteAsync<V1Secret>(NamespacedName.Of(secret), null, PropagationPolicy.Background, default),
         V1ConfigMap config => client.DeleteAsync<V1ConfigMap>(NamespacedName.Of(config), null, PropagationPolicy.Background, default),

@@ -72,6 +72,16 @@ public class LocalApiServer : IAsyncDisposable
     /// <summary>With the rights of config/rbac.</summary>
     internal KubernetesClientConfiguration OperatorConfig() => Config(_operatorToken);
 
+    /// <summary>The same as a file, for an operator that is a process of its own.</summary>
+    internal string OperatorKubeconfig() => Write("operator.kubeconfig", $$"""
+        apiVersion: v1
+        kind: Config
+        current-context: test
+        clusters: [{name: test, cluster: {server: "{{_host}}", certificate-authority: certificates/apiserver.crt} }]
+        users: [{name: operator, user: {token: "{{_operatorToken}}"} }]
+        contexts: [{name: test, context: {cluster: test, user: operator} }]
+        """);
+
     internal static OperatorSettings OperatorSettings() => new()
     {
         HttpPort = 0,
@@ -168,7 +178,7 @@ public class LocalApiServer : IAsyncDisposable
     }
 
     /// <summary>Free a moment ago: nothing else on this machine takes ports that it was not told.</summary>
-    private static int FreePort()
+    internal static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();

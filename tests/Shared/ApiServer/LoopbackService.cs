@@ -46,6 +46,13 @@ internal sealed class LoopbackService : IAsyncDisposable
         }
     }
 
+    /// <summary>SIGKILL: the program has no time to put anything in order.</summary>
+    public async Task KillAsync()
+    {
+        _shell.Kill(entireProcessTree: true);
+        await _shell.WaitForExitAsync(CancellationToken.None);
+    }
+
     public async ValueTask DisposeAsync()
     {
         _shell.StandardInput.Close();
@@ -56,8 +63,7 @@ internal sealed class LoopbackService : IAsyncDisposable
         }
         catch (OperationCanceledException)
         {
-            _shell.Kill(entireProcessTree: true);
-            await _shell.WaitForExitAsync(CancellationToken.None);
+            await KillAsync();
         }
 
         _shell.Dispose();

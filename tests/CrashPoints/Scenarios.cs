@@ -1,0 +1,133 @@
+using System.Text.Json.Nodes;
+using k8s.Models;
+using Slipway.Api;
+using Slipway.Builds;
+using Slipway.Kube;
+using Slipway.Kube.Client;
+using Slipway.Pki;
+using Slipway.Pools;
+using Slipway.Runner;
+
+namespace Slipway.Tests.CrashPoints;
+
+/// <summary>A story from nothing to nothing.</summary>
+internal sealed record Scenario(Func<Stage, Task> PlayAsync)
+{
+    /// <summary>How long the operator keeps the Jobs of builds that succeeded.</summary>
+    public TimeSpan KeepSucceeded { get; init; } = TimeSpan.FromMinutes(10);
+}
+
+/// <summary>Together they reach every write that the operator knows; CrashPointTests holds them to that.</summary>
+internal static class Scenarios
+{
+    public static readonly IReadOnlyDictionary<string, Scenario> All = new Dictionary<string, Scenario>
+    {
+        ["publish"] = new(PublishAsync) { KeepSucceeded = TimeSpan.FromMilliseconds(200) },
+        ["rerun"] = new(RerunAsync),
+        ["failure"] = new(FailureAsync),
+        ["retire"] = new(RetireAsync),
+        ["leftover"] = new(LeftoverAsync),
+    };
+
+    /// <summary>A commit, two platforms, one index with its tags; then nobody needs the Jobs any more.</summary>
+    private static async Task PublishAsync(Stage stage)
+    {
+        await stage.StartOperatorAsync();
+        await stage.FarmAsync();
+        var build = await stage.Story.CreateBuildAsync("hello", Story.Amd64, Story.Arm64);
+        await PublishAsync(stage, build);
+        await stage.CollectUntilAsync("its Jobs are gone", stage.HasNoJobsAsync);
+        await stage.SameAsync("it is published and cleared away");
+        await stage.EndAsync();
+    }
+
+    private static async Task PublishAsync(Stage stage, V1Alpha1ImageBuild build)
+    {
+        await stage.RunAsync(build, JobRoles.Prepare, Story.Prepared);
+        await stage.BuildingAsync(1, 1);
+        await stage.RunAsync(build, JobRoles.Build, Story.Pushed('1'), Story.Amd64);
+        await stage.PlatformAsync(build, Story.Amd64, PlatformPhases.Succeeded);
+        await stage.BuildingAsync(0, 1);
+        await stage.RunAsync(build, JobRoles.Build, Story.Pushed('4'), Story.Arm64);
+        await stage.Story.PhaseAsync(build, Phases.Publishing);
+        await stage.BuildingAsync(0, 0);
+        await stage.RunAsync(build, JobRoles.Publish, Story.Published);
+        await stage.Story.PhaseAsync(build, Phases.Succeeded);
+    }
+
+    /// <summary>An inline source, built, and built again: what the first time has left goes first.</summary>
+    private static async Task RerunAsync(Stage stage)
+    {
+        await stage.StartOperatorAsync();
+        await stage.FarmAsync();
+        var build = await stage.Story.CreateInlineBuildAsync("hello");
+        await BuildAsync(stage, build, 'a');
+        await stage.SameAsync("it is built");
+
+        var first = await stage.Player.JobAsync(build, JobRoles.Build);
+        await stage.Story.EditAsync(build, new JsonObject { ["spec"] = new JsonObject { ["rerun"] = "again" } });
+        await stage.CollectUntilAsync("its first Job is gone", async () => (await stage.Player.JobsAsync(build)).All(job => job.Metadata.Uid != first.Metadata.Uid));
+        await BuildAsync(stage, build, 'b');
+        await stage.SameAsync("it is built again");
+        await stage.EndAsync();
+    }
+
+    private static async Task BuildAsync(Stage stage, V1Alpha1ImageBuild build, char digit)
+    {
+        await stage.Story.PhaseAsync(build, Phases.Building);
+        await stage.BuildingAsync(1, 0);
+        await stage.RunAsync(build, JobRoles.Build, Story.Pushed(digit, published: true));
+        await Eventually.SoAsync("it has ended", () => stage.Story.ReadAsync(build), seen => seen.Status?.IndexDigest == Story.Digest(digit));
+        await stage.BuildingAsync(0, 0);
+    }
+
+    /// <summary>One platform fails, and what still runs is ended.</summary>
+    private static async Task FailureAsync(Stage stage)
+    {
+        await stage.StartOperatorAsync();
+        await stage.FarmAsync();
+        var build = await stage.Story.CreateBuildAsync("hello", Story.Amd64, Story.Arm64);
+        await stage.RunAsync(build, JobRoles.Prepare, Story.Prepared);
+        var other = await stage.Player.JobAsync(build, JobRoles.Build, Story.Arm64);
+        await stage.Player.StartAsync(other);
+        await stage.BuildingAsync(1, 1);
+        var failure = new RunFailure { Class = FailureClass.User, Reason = FailureReasons.RunStepFailed, Message = "A step failed." };
+        await stage.RunAsync(build, JobRoles.Build, new RunResult { Failure = failure, DurationSeconds = 3 }, Story.Amd64);
+        await stage.Story.PhaseAsync(build, Phases.Failed);
+        await stage.CollectUntilAsync("the other Job is gone", async () => (await stage.Player.JobsAsync(build)).All(job => job.Metadata.Uid != other.Metadata.Uid));
+        await stage.SameAsync("it has failed");
+        await stage.EndAsync();
+    }
+
+    /// <summary>A pool loses a platform.</summary>
+    private static async Task RetireAsync(Stage stage)
+    {
+        await stage.StartOperatorAsync();
+        await stage.FarmAsync();
+        await stage.SameAsync("both platforms are ready");
+        var oneLess = new JsonObject { ["spec"] = new JsonObject { ["platforms"] = new JsonArray(new JsonObject { ["platform"] = Story.Amd64 }) } };
+        await stage.Story.Client.PatchAsync<V1Alpha1BuilderPool>(new(stage.Story.Builders, "farm"), oneLess, default);
+        await stage.CollectUntilAsync("its builders are gone", async () => (await stage.Player.ListAsync<V1Pod>(stage.Story.Builders)).Count == 1);
+        await stage.SameAsync("one platform is left");
+        await stage.EndAsync();
+    }
+
+    /// <summary>An operator that died between a server's certificate and its StatefulSet has left what nobody can read.</summary>
+    private static async Task LeftoverAsync(Stage stage)
+    {
+        var pool = await stage.Story.CreatePoolAsync();
+        var plan = PoolPlanner.Plan(new PoolSnapshot { Pool = pool, Options = new PoolOptions(), Now = TimeProvider.System.GetUtcNow() });
+        foreach (var order in plan.Certificates)
+        {
+            var lost = PkiObjects.Secret(order.Secret, "lost", new CertificatePair("lost", "lost"));
+            lost.Metadata.OwnerReferences = [Kube.Writing.OwnerReferences.ControlledBy(pool)];
+            await stage.Story.Client.CreateAsync(lost, default);
+        }
+
+        await stage.StartOperatorAsync();
+        await stage.Player.StartBuildersAsync(pool);
+        await stage.Story.ReadyPoolAsync();
+        await stage.SameAsync("the pool is ready");
+        await stage.EndAsync();
+    }
+}
