@@ -31,6 +31,9 @@ internal static class Sample
     /// <summary>What a case is called in the output, so that it can be had again.</summary>
     public static string Described => TakesAll ? "all" : $"seed {Seed}";
 
+    /// <summary>A line for soak.sh, which adds them up.</summary>
+    public static void Tally(int count, string of, int differences) => Console.WriteLine($"tally: {count} {of}, {differences} differences");
+
     private static int OfCommit()
     {
         using var git = Process.Start(new ProcessStartInfo("git", ["rev-parse", "HEAD"]) { WorkingDirectory = Repository.Root, RedirectStandardOutput = true })!;
