@@ -5,17 +5,17 @@ using Slipway.Api;
 using Slipway.Builds;
 using Slipway.Kube;
 using Slipway.Kube.Client;
+using Slipway.Kube.Leadership;
 
 namespace Slipway.Tests.E2E;
 
-/// <summary>The operator goes in the middle of a build, and nothing is lost or done twice.</summary>
+/// <summary>The leader goes in the middle of a build, and nothing is lost or done twice.</summary>
 [Collection(ClusterTests.Name)]
 public sealed class RestartTests(ClusterFixture fixture)
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     private const string OperatorNamespace = "slipway-system";
-    private const string OperatorSelector = "app.kubernetes.io/name=slipway,app.kubernetes.io/component=operator";
 
     private const string Slow = "FROM busybox:stable\nARG NONCE\nRUN echo $NONCE && sleep 12 && echo done > /done\n";
 
@@ -41,9 +41,11 @@ public sealed class RestartTests(ClusterFixture fixture)
         await ClusterFixture.EventuallyAsync("every platform is building", TimeSpan.FromMinutes(1), () => tenant.ReadAsync("app"),
             seen => seen.Status?.Platforms?.Count == fixture.Cluster.Platforms.Count && seen.Status.Platforms.All(platform => platform.Phase == PlatformPhases.Building));
 
-        var before = (await OperatorPodAsync()).ShouldNotBeNull();
-        await strike(before);
-        await ClusterFixture.EventuallyAsync("the operator is back", TimeSpan.FromMinutes(2), OperatorPodAsync, pod => pod is not null && Restarted(before, pod));
+        var before = await HolderAsync();
+        var struck = TimeProvider.System.GetTimestamp();
+        await strike(await LeaderAsync(before));
+        var after = await ClusterFixture.EventuallyAsync("another process leads", TimeSpan.FromMinutes(1), HolderAsync, holder => holder is not "" && holder != before);
+        TestContext.Current.TestOutputHelper!.WriteLine($"{after} leads {TimeProvider.System.GetElapsedTime(struck).TotalSeconds:0.0} s after the end of {before}");
         var status = (await tenant.EndOfAsync("app")).Status!;
 
         status.Phase.ShouldBe(Phases.Succeeded, status.Failure?.Message);
@@ -51,19 +53,11 @@ public sealed class RestartTests(ClusterFixture fixture)
         jobs.Seen.Count(job => job.Role == JobRoles.Publish).ShouldBe(fixture.Cluster.Platforms.Count > 1 ? 1 : 0);
     }
 
-    /// <summary>Null while one is going and the next is not there yet.</summary>
-    private async Task<V1Pod?> OperatorPodAsync()
-    {
-        var page = await fixture.Client.ListPageAsync<V1Pod>(new ListQuery { Namespace = OperatorNamespace, LabelSelector = OperatorSelector }, Cancel);
-        return page.Items.FirstOrDefault(pod => pod.Metadata.DeletionTimestamp is null);
-    }
+    private async Task<string> HolderAsync() =>
+        (await fixture.Client.GetAsync<Lease>(new NamespacedName(OperatorNamespace, "slipway"), Cancel)).Spec?.HolderIdentity ?? "";
 
-    private static bool Restarted(V1Pod before, V1Pod now) => Ready(now)
-        && (now.Metadata.Uid != before.Metadata.Uid || Restarts(now) > Restarts(before));
-
-    private static bool Ready(V1Pod pod) => pod.Status.Conditions?.Any(condition => condition is { Type: "Ready", Status: "True" }) ?? false;
-
-    private static int Restarts(V1Pod pod) => pod.Status.ContainerStatuses?.Sum(status => status.RestartCount) ?? 0;
+    /// <summary>A holder is called by its pod's name and something of its own.</summary>
+    private Task<V1Pod> LeaderAsync(string holder) => fixture.Client.GetAsync<V1Pod>(new NamespacedName(OperatorNamespace, holder.Split('_')[0]), Cancel);
 }
 
 /// <summary>The operator's process on this machine, by the pod's uid in its cgroup: never by name.</summary>
