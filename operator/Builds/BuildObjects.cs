@@ -11,6 +11,10 @@ namespace Slipway.Builds;
 /// <summary>The objects that a build owns. All are created once and never changed.</summary>
 internal static class BuildObjects
 {
+    /// <summary>The client certificate's volume, and the inline source's.</summary>
+    public const string CertificateVolume = "tls";
+    public const string SourceVolume = "source";
+
     public const string ContainerName = "runner";
 
     private const string TlsDirectory = "/run/slipway/tls";
@@ -53,7 +57,7 @@ internal static class BuildObjects
                 [SlipwayApi.PoolNamespaceLabel] = state.Snapshot.PoolKey.Namespace,
             },
             Annotations = new() { [SlipwayApi.PlatformAnnotation] = platform.ToString(), [SlipwayApi.BuilderUidAnnotation] = builder.Uid },
-            Volumes = [Secret("tls", ClientCertificateName(state), TlsDirectory), .. PushCredentials(state), .. CacheCredentials(state), .. Source(state)],
+            Volumes = [Secret(CertificateVolume, ClientCertificateName(state), TlsDirectory), .. PushCredentials(state), .. CacheCredentials(state), .. Source(state)],
         });
     }
 
@@ -282,14 +286,14 @@ internal static class BuildObjects
             new JobVolume(
                 new V1Volume
                 {
-                    Name = "source",
+                    Name = SourceVolume,
                     ConfigMap = new V1ConfigMapVolumeSource
                     {
                         Name = InlineSourceName(state),
                         Items = [.. Numbered(inline).Select(file => new V1KeyToPath { Key = file.Key, Path = file.Path })],
                     },
                 },
-                new V1VolumeMount { Name = "source", MountPath = SourceDirectory, ReadOnlyProperty = true }),
+                new V1VolumeMount { Name = SourceVolume, MountPath = SourceDirectory, ReadOnlyProperty = true }),
         ];
 
     private static JobVolume Secret(string volume, string secret, string directory) => new(

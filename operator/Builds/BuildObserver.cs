@@ -3,6 +3,7 @@ using Slipway.Api;
 using Slipway.Api.Validation;
 using Slipway.Kube;
 using Slipway.Kube.Informers;
+using Slipway.Kube.Writing;
 
 namespace Slipway.Builds;
 
@@ -12,6 +13,7 @@ internal sealed class BuildObserver(
     IStore<V1Job> jobs,
     IStore<V1Pod> pods,
     IStore<V1Namespace> namespaces,
+    Deleter deleter,
     BuildOptions options,
     TimeProvider time)
 {
@@ -36,7 +38,7 @@ internal sealed class BuildObserver(
     public static IEnumerable<string> OwnerOf(IMetadata<V1ObjectMeta> child) =>
         (child.Metadata.OwnerReferences ?? []).Where(owner => owner.Controller is true).Select(owner => owner.Uid);
 
-    private BuildJob WithPods(V1Job job) => new(job, pods.ByIndex(OwnerIndex, job.Metadata.Uid));
+    private BuildJob WithPods(V1Job job) => new(job, pods.ByIndex(OwnerIndex, job.Metadata.Uid)) { Deleted = deleter.HasDeleted(job.Metadata.Uid) };
 
     private IReadOnlyDictionary<string, string> LabelsOf(string name) =>
         namespaces.Get(new NamespacedName("", name))?.Metadata.Labels is { } labels ? labels.ToDictionary() : new Dictionary<string, string>();

@@ -17,8 +17,8 @@ internal sealed record BuildPlan
     /// <summary>Jobs to delete, with their pods.</summary>
     public IReadOnlyList<BuildJob> Deletes { get; init; } = [];
 
-    /// <summary>buildKeys whose client certificate and inline source, which only running Jobs need, go too.</summary>
-    public IReadOnlyList<string> MaterialsToDelete { get; init; } = [];
+    /// <summary>What only running Jobs need, and goes before they do.</summary>
+    public IReadOnlyList<BuildMaterials> MaterialsToDelete { get; init; } = [];
 
     /// <summary>The context of an inline source, made before the first Job.</summary>
     public V1ConfigMap? InlineSource { get; init; }
@@ -33,6 +33,20 @@ internal sealed record BuildPlan
 
     /// <summary>When to look again though nothing has changed; null for never.</summary>
     public TimeSpan? RequeueAfter { get; init; }
+}
+
+/// <summary>What was made for the Jobs of a buildKey alone.</summary>
+internal sealed record BuildMaterials(string BuildKey, bool ClientCertificate, bool InlineSource)
+{
+    /// <summary>By what the Jobs mount; the names follow from the key, since what a Job says may be anybody's word.</summary>
+    public static IReadOnlyList<BuildMaterials> Of(IEnumerable<BuildJob> jobs) =>
+    [
+        .. from job in jobs
+           where job.BuildKey is not null
+           group job by job.BuildKey into same
+           orderby same.Key
+           select new BuildMaterials(same.Key, same.Any(job => job.Mounts(BuildObjects.CertificateVolume)), same.Any(job => job.Mounts(BuildObjects.SourceVolume))),
+    ];
 }
 
 internal sealed record ClientCertificateRequest(V1Alpha1BuilderPool Pool, NamespacedName Secret, string BuildKey, TimeSpan Lifetime);

@@ -49,7 +49,7 @@ internal static class BuildPlanner
         {
             WithdrawSlots = true,
             Deletes = state.Now >= end ? left : [.. left.Where(job => job.Live)],
-            MaterialsToDelete = state.Now >= end && left.Count > 0 ? [state.BuildKey] : [],
+            MaterialsToDelete = state.Now >= end ? BuildMaterials.Of(left) : [],
             Status = BuildProgress.Unchanged(state),
             RequeueAfter = left.Count > 0 && state.Now < end ? end - state.Now : null,
         };
@@ -60,7 +60,7 @@ internal static class BuildPlanner
     {
         WithdrawSlots = true,
         Deletes = [.. state.Superseded.Where(job => !job.Deleting)],
-        MaterialsToDelete = [.. state.Superseded.Where(job => !job.Deleting).Select(job => job.BuildKey).OfType<string>().Distinct(StringComparer.Ordinal)],
+        MaterialsToDelete = BuildMaterials.Of(state.Superseded.Where(job => !job.Deleting)),
         Status = BuildProgress.Waiting(state, Phases.Pending, Reasons.ReplacingOlder, "The Jobs of the spec before this one are ending."),
     };
 

@@ -42,6 +42,9 @@ internal sealed record BuildSnapshot
 /// <summary>A Job of a build with the pods that it controls.</summary>
 internal sealed record BuildJob(V1Job Job, IReadOnlyList<V1Pod> Pods)
 {
+    /// <summary>We have deleted it, and the store may not know yet.</summary>
+    public bool Deleted { get; init; }
+
     public string Name => Job.Metadata.Name;
 
     public string Uid => Job.Metadata.Uid;
@@ -56,7 +59,10 @@ internal sealed record BuildJob(V1Job Job, IReadOnlyList<V1Pod> Pods)
 
     public DateTimeOffset Created => Job.Metadata.CreationTimestamp is { } time ? new DateTimeOffset(time.ToUniversalTime()) : DateTimeOffset.MaxValue;
 
-    public bool Deleting => Job.Metadata.DeletionTimestamp is not null;
+    public bool Deleting => Deleted || Job.Metadata.DeletionTimestamp is not null;
+
+    /// <summary>Whether its pod has a volume of that name.</summary>
+    public bool Mounts(string volume) => Job.Spec?.Template?.Spec?.Volumes?.Any(mounted => mounted.Name == volume) ?? false;
 
     public bool Live => !Finished;
 

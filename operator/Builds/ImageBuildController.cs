@@ -24,6 +24,7 @@ namespace Slipway.Builds;
 internal sealed partial class ImageBuildController(
     BuildObserver observer,
     IKubeClient client,
+    Deleter deleter,
     StatusWriter statuses,
     ISlots slots,
     IClientCertificates certificates,
@@ -53,7 +54,7 @@ internal sealed partial class ImageBuildController(
     private async Task<string?> ActAsync(V1Alpha1ImageBuild build, BuildPlan plan, CancellationToken cancellationToken)
     {
         // Jobs last: as long as they are there, a pass after an interrupted one knows that there is something to delete.
-        foreach (var buildKey in plan.MaterialsToDelete) await DeleteMaterialsAsync(build, buildKey, cancellationToken);
+        foreach (var materials in plan.MaterialsToDelete) await DeleteAsync(build, materials, cancellationToken);
         foreach (var job in plan.Deletes) await DeleteAsync(job, cancellationToken);
         if (plan.InlineSource is { } source && !await CreateOnceAsync(build, source, cancellationToken)) return $"ConfigMap {source.Metadata.Name}";
         if (plan.ClientCertificate is { } request) await IssueAsync(build, request, cancellationToken);
@@ -77,24 +78,16 @@ internal sealed partial class ImageBuildController(
     /// <summary>Foreground: the Job stays visible until its pods are gone, so that nothing new starts beside them.</summary>
     private async Task DeleteAsync(BuildJob job, CancellationToken cancellationToken)
     {
-        var key = NamespacedName.Of(job.Job);
         var propagation = job.Live ? PropagationPolicy.Foreground : PropagationPolicy.Background;
-        try
-        {
-            if (await client.DeleteAsync<V1Job>(key, job.Uid, propagation, cancellationToken)) LogJobDeleted(key);
-        }
-        catch (KubeApiException refused) when (refused.IsConflict)
-        {
-            // Another Job took the name since: its own event brings the next pass.
-        }
+        if (await deleter.DeleteAsync(job.Job, propagation, cancellationToken)) LogJobDeleted(NamespacedName.Of(job.Job));
     }
 
-    /// <summary>The build may have had another source under that key, so both are tried.</summary>
-    private async Task DeleteMaterialsAsync(V1Alpha1ImageBuild build, string buildKey, CancellationToken cancellationToken)
+    private async Task DeleteAsync(V1Alpha1ImageBuild build, BuildMaterials materials, CancellationToken cancellationToken)
     {
         var (name, uid, space) = (build.Metadata.Name, build.Metadata.Uid, build.Metadata.NamespaceProperty);
-        await client.DeleteAsync<V1Secret>(new(space, ChildNames.ClientCertificate(name, uid, buildKey)), uid: null, PropagationPolicy.Background, cancellationToken);
-        await client.DeleteAsync<V1ConfigMap>(new(space, ChildNames.InlineSource(name, uid, buildKey)), uid: null, PropagationPolicy.Background, cancellationToken);
+        var (certificate, source) = (ChildNames.ClientCertificate(name, uid, materials.BuildKey), ChildNames.InlineSource(name, uid, materials.BuildKey));
+        if (materials.ClientCertificate) await client.DeleteAsync<V1Secret>(new(space, certificate), uid: null, PropagationPolicy.Background, cancellationToken);
+        if (materials.InlineSource) await client.DeleteAsync<V1ConfigMap>(new(space, source), uid: null, PropagationPolicy.Background, cancellationToken);
     }
 
     /// <summary>

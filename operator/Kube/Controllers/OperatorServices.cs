@@ -25,6 +25,7 @@ internal static class OperatorServices
         services.TryAddSingleton<IKubeClient>(provider => Client(provider, options));
         services.AddSingleton<OperatorMetrics>();
         services.AddSingleton<Applier>();
+        services.AddSingleton<Deleter>();
         services.AddSingleton<StatusWriter>();
         services.AddSingleton<EventSink>();
         services.AddSingleton<IEventRecorder>(provider => provider.GetRequiredService<EventSink>());

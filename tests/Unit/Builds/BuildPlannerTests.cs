@@ -171,10 +171,36 @@ public sealed class BuildPlannerTests
         var clean = BuildPlanner.Plan(finished with { Jobs = [] });
 
         cleaning.Deletes.Count.ShouldBe(finished.Jobs.Count);
-        cleaning.MaterialsToDelete.ShouldBe([finished.BuildKey]);
+        cleaning.MaterialsToDelete.ShouldBe([new BuildMaterials(finished.BuildKey, ClientCertificate: true, InlineSource: false)]);
         clean.Deletes.ShouldBeEmpty();
         clean.MaterialsToDelete.ShouldBeEmpty();
         clean.RequeueAfter.ShouldBeNull();
+    }
+
+    // The first of several deletions that the store shows brings a pass that still sees the other Jobs.
+    [Fact]
+    public void Plan_WhenTheStoreStillShowsWhatWasDeleted_DeletesNothingTwice()
+    {
+        var snapshot = Published();
+        var finished = snapshot.After(BuildPlanner.Plan(snapshot)).Later(TimeSpan.FromMinutes(10));
+
+        var again = BuildPlanner.Plan(finished with { Jobs = [.. finished.Jobs.Skip(1).Select(job => job with { Deleted = true })] });
+
+        again.Deletes.ShouldBeEmpty();
+        again.MaterialsToDelete.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void Materials_OfJobs_AreWhatTheyMount()
+    {
+        var prepare = new BuildJob(BuildPlanner.Plan(Snapshot(Build(Amd64, Arm64))).Creates.Single(), []);
+        var build = Build(Amd64);
+        var files = new InlineBuildSource { Files = new Dictionary<string, string> { ["Dockerfile"] = "FROM scratch" } };
+        build = build with { Spec = build.Spec with { Source = new BuildSource { Inline = files } } };
+        var inline = new BuildJob(BuildPlanner.Plan(Snapshot(build).Granted(Amd64)).Creates.Single(), []);
+
+        BuildMaterials.Of([prepare]).ShouldBe([new BuildMaterials(prepare.BuildKey!, ClientCertificate: false, InlineSource: false)]);
+        BuildMaterials.Of([inline]).ShouldBe([new BuildMaterials(inline.BuildKey!, ClientCertificate: true, InlineSource: true)]);
     }
 
     [Fact]
@@ -203,7 +229,7 @@ public sealed class BuildPlannerTests
 
         ending.Deletes.Count.ShouldBe(finished.Jobs.Count);
         ending.Creates.ShouldBeEmpty();
-        ending.MaterialsToDelete.ShouldBe([finished.BuildKey]);
+        ending.MaterialsToDelete.ShouldBe([new BuildMaterials(finished.BuildKey, ClientCertificate: true, InlineSource: false)]);
         ending.Status.IndexDigest.ShouldBeNull();
         again.SlotRequests.Count.ShouldBe(2);
     }

@@ -22,11 +22,12 @@ public sealed class ImageBuildControllerTests
 
     public ImageBuildControllerTests()
     {
+        var deleter = new Deleter(_cluster);
         var observer = new BuildObserver(
             new FakeStore<V1Alpha1BuilderPool>(_cluster), new FakeStore<V1Job>(_cluster, keys: BuildObserver.OwnerOf), new FakeStore<V1Pod>(_cluster, keys: BuildObserver.OwnerOf),
-            new FakeStore<V1Namespace>(_cluster), Options, new FakeTimeProvider(Now));
+            new FakeStore<V1Namespace>(_cluster), deleter, Options, new FakeTimeProvider(Now));
         _controller = new ImageBuildController(
-            observer, _cluster, new StatusWriter(_cluster), Substitute.For<ISlots>(), Substitute.For<IClientCertificates>(), Substitute.For<IEventRecorder>(), NullLogger<ImageBuildController>.Instance);
+            observer, _cluster, deleter, new StatusWriter(_cluster), Substitute.For<ISlots>(), Substitute.For<IClientCertificates>(), Substitute.For<IEventRecorder>(), NullLogger<ImageBuildController>.Instance);
     }
 
     // What is to be deleted is read from the Jobs: without them nobody would come back for the rest.
@@ -42,6 +43,6 @@ public sealed class ImageBuildControllerTests
 
         await _controller.ReconcileAsync(_cluster.Find<V1Alpha1ImageBuild>(NamespacedName.Of(changed))!, TestContext.Current.CancellationToken);
 
-        _cluster.Calls.Select(call => string.Join(' ', call.Split(' ').Take(2))).ShouldBe(["DELETE Secret", "DELETE ConfigMap", "DELETE Job", "STATUS ImageBuild"]);
+        _cluster.Calls.Select(call => string.Join(' ', call.Split(' ').Take(2))).ShouldBe(["DELETE Secret", "DELETE Job", "STATUS ImageBuild"]);
     }
 }

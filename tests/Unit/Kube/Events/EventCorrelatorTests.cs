@@ -1,4 +1,5 @@
 using k8s.Models;
+using Slipway.Kube;
 using Slipway.Kube.Events;
 
 namespace Slipway.Tests.Unit.Kube.Events;

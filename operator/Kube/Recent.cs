@@ -1,4 +1,4 @@
-namespace Slipway.Kube.Events;
+namespace Slipway.Kube;
 
 /// <summary>A dictionary that forgets what was not asked for the longest.</summary>
 internal sealed class Recent<TKey, TValue>(int capacity)
