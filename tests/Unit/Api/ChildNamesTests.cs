@@ -21,6 +21,7 @@ public sealed class ChildNamesTests
     public void StatefulSet_WhenADotBecomesADash_StaysApartFromTheDash() =>
         ChildNames.StatefulSet("a.b", Arm).ShouldNotBe(ChildNames.StatefulSet("a-b", Arm));
 
+    [Requirement("R16")]
     [Fact]
     public void Children_WhenNameIsAnyThatTheCrdsTake_AreLabelsOfAtMost63Characters() => Names.Sample(name =>
     {
@@ -34,6 +35,8 @@ public sealed class ChildNamesTests
         return children.All(child => child.Length <= 63 && Patterns.Matches(child, Patterns.DnsLabel));
     });
 
+    [Requirement("R16")]
+    [Requirement("R17")]
     [Fact]
     public void BuildChildren_WhenUidOrKeyChange_AreOthers()
     {

@@ -3,6 +3,7 @@ using Slipway.Api;
 
 namespace Slipway.Tests.Unit.Api;
 
+[Requirement("R18")]
 public sealed class ConditionsTests
 {
     private static readonly DateTimeOffset Now = new(2026, 1, 2, 3, 4, 5, 678, TimeSpan.Zero);

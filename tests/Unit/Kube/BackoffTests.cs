@@ -2,6 +2,8 @@ using Slipway.Kube;
 
 namespace Slipway.Tests.Unit.Kube;
 
+[Requirement("R3")]
+[Requirement("R13")]
 public sealed class BackoffTests
 {
     private readonly Backoff _backoff = new(TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(5)) { JitterFactor = 0.5 };

@@ -52,6 +52,7 @@ public sealed class ControllerWorkerTests : IAsyncLifetime
         await _services.DisposeAsync();
     }
 
+    [Requirement("R13")]
     [Fact]
     public async Task Pass_WhenItSucceeds_ComesAgainOnlyWhenSomethingChanges()
     {
@@ -61,6 +62,7 @@ public sealed class ControllerWorkerTests : IAsyncLifetime
     }
 
     // The pass may change its copy: the store is everybody's.
+    [Requirement("R8")]
     [Fact]
     public async Task Pass_WhenItChangesItsEntity_DoesNotChangeTheStore()
     {
@@ -73,6 +75,7 @@ public sealed class ControllerWorkerTests : IAsyncLifetime
         _store.Get(A)!.Metadata.Labels.ShouldBeNull();
     }
 
+    [Requirement("R14")]
     [Fact]
     public async Task Pass_WhenTheObjectIsGone_TellsTheControllerTheKey()
     {
@@ -81,8 +84,7 @@ public sealed class ControllerWorkerTests : IAsyncLifetime
         _script.Deleted.ShouldBe([gone]);
     }
 
-    // R12
-
+    [Requirement("R12")]
     [Fact]
     public async Task Pass_WhenItsKeyIsWokenMeanwhile_IsFollowedByAnotherNotJoinedByOne()
     {
@@ -106,6 +108,7 @@ public sealed class ControllerWorkerTests : IAsyncLifetime
         NoPassFollows();
     }
 
+    [Requirement("R12")]
     [Fact]
     public async Task Pass_WhenAnotherKeysIsUnderWay_DoesNotWaitForIt()
     {
@@ -127,6 +130,7 @@ public sealed class ControllerWorkerTests : IAsyncLifetime
         await NextAsync();
     }
 
+    [Requirement("R12")]
     [Fact]
     public async Task Pass_WhenItTakesTooLong_IsCancelledAndRepeated()
     {
@@ -142,6 +146,7 @@ public sealed class ControllerWorkerTests : IAsyncLifetime
         await IsRepeatedAfterAsync(FirstBackoff);
     }
 
+    [Requirement("R12")]
     [Fact]
     public async Task Pass_Always_HasAScopeOfItsOwn()
     {
@@ -152,6 +157,7 @@ public sealed class ControllerWorkerTests : IAsyncLifetime
         scopes.ShouldAllBe(scope => scope.Disposed);
     }
 
+    [Requirement("R22")]
     [Fact]
     public async Task LongestPass_WhenAPassHangs_Grows()
     {
@@ -172,9 +178,8 @@ public sealed class ControllerWorkerTests : IAsyncLifetime
         _worker.LongestPass.ShouldBe(TimeSpan.Zero);
     }
 
-    // R13
-
-    // dotnet-operator-sdk#787: an exception left the entity "effectively dead".
+    // An exception left the entity "effectively dead".
+    [Requirement("R13", "ops#787")]
     [Fact]
     public async Task Pass_WhenItThrowsForEver_IsRepeatedForEverWithGrowingWaits()
     {
@@ -190,7 +195,7 @@ public sealed class ControllerWorkerTests : IAsyncLifetime
         }
     }
 
-    // dotnet-operator-sdk does not retry a Failure.
+    [Requirement("R13", "ops: Failure unretried")]
     [Fact]
     public async Task Pass_WhenItFails_IsRepeated()
     {
@@ -200,6 +205,7 @@ public sealed class ControllerWorkerTests : IAsyncLifetime
         _log.Lines.ShouldContain(line => line.StartsWith("Warning:", StringComparison.Ordinal) && line.EndsWith("no", StringComparison.Ordinal));
     }
 
+    [Requirement("R13")]
     [Fact]
     public async Task Pass_WhenItFailsAndSaysWhenToTryAgain_WaitsAtLeastThatLong()
     {
@@ -209,6 +215,7 @@ public sealed class ControllerWorkerTests : IAsyncLifetime
         await IsRepeatedAfterAsync(TimeSpan.FromSeconds(30));
     }
 
+    [Requirement("R13")]
     [Fact]
     public async Task Pass_WhenItAsksToBeRequeued_ComesAgainThenAndItsBackoffIsForgotten()
     {
@@ -226,6 +233,7 @@ public sealed class ControllerWorkerTests : IAsyncLifetime
         await IsRepeatedAfterAsync(FirstBackoff);
     }
 
+    [Requirement("R13")]
     [Fact]
     public async Task Pass_WhenItsErrorIsTerminal_IsNotRepeatedUntilTheKeyIsWoken()
     {
@@ -236,8 +244,7 @@ public sealed class ControllerWorkerTests : IAsyncLifetime
         (await PassAsync(A)).ShouldBe(PassOutcome.Terminal);
     }
 
-    // R14
-
+    [Requirement("R14")]
     [Fact]
     public async Task Pass_WhenItMeetsAConflict_IsRepeatedQuietly()
     {
@@ -247,6 +254,7 @@ public sealed class ControllerWorkerTests : IAsyncLifetime
         _log.Lines.ShouldAllBe(line => line.StartsWith("Debug:", StringComparison.Ordinal));
     }
 
+    [Requirement("R14")]
     [Fact]
     public async Task Pass_WhenItReturnsAConflictAsAFailure_IsRepeatedQuietlyToo()
     {
@@ -255,6 +263,7 @@ public sealed class ControllerWorkerTests : IAsyncLifetime
         (await PassAsync(A)).ShouldBe(PassOutcome.Conflict);
     }
 
+    [Requirement("R14")]
     [Fact]
     public async Task Pass_WhenACreateFindsTheNameTaken_IsAnErrorNotAConflict()
     {
@@ -262,6 +271,7 @@ public sealed class ControllerWorkerTests : IAsyncLifetime
         (await PassAsync(A)).ShouldBe(PassOutcome.Error);
     }
 
+    [Requirement("R14")]
     [Fact]
     public async Task Pass_WhenADeletingObjectIsNotFound_IsFine()
     {
@@ -274,6 +284,7 @@ public sealed class ControllerWorkerTests : IAsyncLifetime
         NoPassFollows();
     }
 
+    [Requirement("R14")]
     [Fact]
     public async Task Pass_WhenALivingObjectIsNotFound_IsAnError()
     {
@@ -281,6 +292,7 @@ public sealed class ControllerWorkerTests : IAsyncLifetime
         (await PassAsync(A)).ShouldBe(PassOutcome.Error);
     }
 
+    [Requirement("R14")]
     [Fact]
     public async Task Pass_WhenTheNetworkFails_IsAnErrorNotABug()
     {
@@ -288,6 +300,7 @@ public sealed class ControllerWorkerTests : IAsyncLifetime
         (await PassAsync(A)).ShouldBe(PassOutcome.Error);
     }
 
+    [Requirement("R14")]
     [Fact]
     public async Task Pass_WhenCutShortByTheShutdown_IsNoErrorAndEndsTheWorker()
     {
@@ -307,6 +320,7 @@ public sealed class ControllerWorkerTests : IAsyncLifetime
         _log.Lines.ShouldBeEmpty();
     }
 
+    [Requirement("R14")]
     [Fact]
     public async Task Pass_WhenTheControllerCannotBeMade_DoesNotEndTheWorker()
     {
@@ -323,6 +337,7 @@ public sealed class ControllerWorkerTests : IAsyncLifetime
         worker.Dispose();
     }
 
+    [Requirement("R21")]
     [Fact]
     public async Task Run_WhenAWorkerDies_EndsThemAllSoThatItIsNoticed()
     {
@@ -334,6 +349,7 @@ public sealed class ControllerWorkerTests : IAsyncLifetime
         worker.Dispose();
     }
 
+    [Requirement("R11")]
     [Fact]
     public async Task EnqueueAfter_WhenTheTimeHasCome_RunsAPass()
     {

@@ -45,8 +45,8 @@ public sealed class OperatorTests : IAsyncLifetime
         await _server.DisposeAsync();
     }
 
-    // R8, R22
-
+    [Requirement("R8")]
+    [Requirement("R22")]
     [Fact]
     public async Task Start_WhenOneInformerHasNotSynced_NoWorkerRunsAndItIsNotReady()
     {
@@ -61,6 +61,7 @@ public sealed class OperatorTests : IAsyncLifetime
         Health.Ready.ShouldBeTrue();
     }
 
+    [Requirement("R8")]
     [Fact]
     public async Task Start_WhenAnInformerNeverSyncs_StopsTheHost()
     {
@@ -70,7 +71,9 @@ public sealed class OperatorTests : IAsyncLifetime
         await StoppedAsync();
     }
 
-    // A dead loop must kill the process: probes were the only cure for one that lives on without it (dotnet-operator-sdk#482).
+    // A dead loop must kill the process: probes were the only cure for one that lives on without it.
+    [Requirement("R21")]
+    [Requirement("R22", "ops#482")]
     [Fact]
     public async Task Run_WhenALoopEnds_StopsTheHost()
     {
@@ -83,7 +86,8 @@ public sealed class OperatorTests : IAsyncLifetime
         await StoppedAsync();
     }
 
-    // R9. dotnet-operator-sdk#554: an ignored status event cancelled the scheduled requeue, so polling stopped.
+    // An ignored status event cancelled the scheduled requeue, so polling stopped.
+    [Requirement("R9", "ops#554", "ops#707")]
     [Fact]
     public async Task StatusEvent_WhenARequeueIsScheduled_NeitherWakesTheKeyNorMovesTheRequeue()
     {
@@ -102,7 +106,8 @@ public sealed class OperatorTests : IAsyncLifetime
         (await NextPassAsync()).ShouldBe("a");
     }
 
-    // R10. dotnet-operator-sdk#977: users woke the parent from a second controller, and both raced.
+    // Users woke the parent from a second controller, and both raced.
+    [Requirement("R10", "ops#977")]
     [Fact]
     public async Task ChildEvent_WhenTheChildIsOwned_WakesItsController()
     {
@@ -119,7 +124,8 @@ public sealed class OperatorTests : IAsyncLifetime
         _script.Deleted.ShouldBe([new NamespacedName("ns", "a")]);
     }
 
-    // R16. controller-runtime#1464: after its own status write a pass saw the old status again.
+    // After its own status write a pass saw the old status again.
+    [Requirement("R16", "cr#1464")]
     [Fact]
     public async Task Pass_WhenTheStoreDoesNotShowTheLastOnesWrite_WaitsForItInsteadOfPlanningFromThePast()
     {
@@ -141,7 +147,9 @@ public sealed class OperatorTests : IAsyncLifetime
         planned.ShouldBe(["1", "11"]);
     }
 
-    // R20. dotnet-operator-sdk#784: requeues ran without the lease.
+    // Requeues ran without the lease.
+    [Requirement("R20", "ops#784")]
+    [Requirement("R22")]
     [Fact]
     public async Task Start_WhenAnotherLeads_IsReadyWithWarmStoresAndRunsNoPass()
     {
@@ -158,6 +166,7 @@ public sealed class OperatorTests : IAsyncLifetime
         new[] { await NextPassAsync(), await NextPassAsync() }.ShouldBe(["a", "b"], ignoreOrder: true);
     }
 
+    [Requirement("R20", "ops#522")]
     [Fact]
     public async Task Run_WhenTheLeaseIsLost_CancelsThePassAtOnceAndStopsTheHost()
     {
@@ -180,6 +189,8 @@ public sealed class OperatorTests : IAsyncLifetime
         await StoppedAsync();
     }
 
+    [Requirement("R20")]
+    [Requirement("R21")]
     [Fact]
     public async Task Stop_WhenAPassIsUnderWay_KeepsTheLeaseUntilItIsOver()
     {
@@ -203,8 +214,7 @@ public sealed class OperatorTests : IAsyncLifetime
         (leadership.Holding, leadership.Released).ShouldBe((false, true));
     }
 
-    // R21
-
+    [Requirement("R21")]
     [Fact]
     public async Task Stop_WhenAPassIsUnderWay_IsNotReadyAndWaitsForItWithTheInformersStillRunning()
     {
@@ -227,6 +237,7 @@ public sealed class OperatorTests : IAsyncLifetime
         await widgets.Finished.Soon();
     }
 
+    [Requirement("R21")]
     [Fact]
     public async Task Stop_WhenAPassIgnoresItsToken_IsNotHeldPastTheLimit()
     {
@@ -249,6 +260,7 @@ public sealed class OperatorTests : IAsyncLifetime
         leave.SetResult();
     }
 
+    [Requirement("R21")]
     [Fact]
     public async Task Stop_WhenNothingHasSyncedYet_EndsAtOnce()
     {
@@ -257,8 +269,7 @@ public sealed class OperatorTests : IAsyncLifetime
         await _host!.StopAsync(Token).Soon();
     }
 
-    // R22
-
+    [Requirement("R22")]
     [Fact]
     public async Task Healthy_WhenAnInformerHearsNothing_IsFalse()
     {
@@ -269,6 +280,7 @@ public sealed class OperatorTests : IAsyncLifetime
         Health.Problem.ShouldNotBeNull().ShouldContain("Nothing was heard");
     }
 
+    [Requirement("R22")]
     [Fact]
     public async Task Healthy_WhenAPassHangs_IsFalse()
     {
@@ -289,6 +301,7 @@ public sealed class OperatorTests : IAsyncLifetime
         leave.SetResult();
     }
 
+    [Requirement("R11", "ops#977")]
     [Fact]
     public void AddController_WhenTheKindHasOne_Throws()
     {
@@ -303,6 +316,7 @@ public sealed class OperatorTests : IAsyncLifetime
         Should.Throw<InvalidOperationException>(() => builder.AddInformer<Widget>("app=x"));
     }
 
+    [Requirement("R17")]
     [Fact]
     public void ControlledBy_Always_IsAControllerThatBlocksDeletion()
     {

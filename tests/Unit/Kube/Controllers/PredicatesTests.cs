@@ -8,14 +8,17 @@ public sealed class PredicatesTests
 {
     private const string Annotation = "slipway.dev/reconcile-at";
 
+    [Requirement("R9")]
     [Fact]
     public void WantsPass_WhenOnlyTheStatusChanged_IsFalse() =>
         WantsPass(Widget.Named("a", 1), Widget.Named("a", 2) with { Status = new WidgetStatus { Phase = "Ready" } }).ShouldBeFalse();
 
+    [Requirement("R9")]
     [Fact]
     public void WantsPass_WhenTheSpecChanged_IsTrue() =>
         WantsPass(Widget.Named("a", 1, generation: 1), Widget.Named("a", 2, generation: 2)).ShouldBeTrue();
 
+    [Requirement("R9")]
     [Fact]
     public void WantsPass_WhenItComesOrGoes_IsTrue()
     {
@@ -23,6 +26,7 @@ public sealed class PredicatesTests
         WantsPass(Widget.Named("a"), null).ShouldBeTrue();
     }
 
+    [Requirement("R9")]
     [Fact]
     public void WantsPass_WhenDeletionBegins_IsTrue()
     {
@@ -31,6 +35,7 @@ public sealed class PredicatesTests
         WantsPass(Widget.Named("a", 1), deleting).ShouldBeTrue();
     }
 
+    [Requirement("R9")]
     [Fact]
     public void WantsPass_WhenSomebodyAsksByAnnotation_IsTrueOnceForEachValue()
     {
@@ -39,6 +44,7 @@ public sealed class PredicatesTests
         WantsPass(Annotated(3, "now"), Annotated(4, "again")).ShouldBeTrue();
     }
 
+    [Requirement("R9")]
     [Fact]
     public void WantsPass_WhenTheKindHasNoGeneration_GoesByTheVersion()
     {
@@ -46,12 +52,12 @@ public sealed class PredicatesTests
         WantsPass(Widget.Named("a", 2, generation: 0), Widget.Named("a", 2, generation: 0)).ShouldBeFalse();
     }
 
-    // R10
-
+    [Requirement("R10")]
     [Fact]
     public void OwnerMapping_WhenTheVersionDiffers_MapsByGroupAndKind() =>
         OwnerMapping.Keys<Widget, V1Job>(null, Child(Owner("test.dev/v2", "Widget", "a"))).ShouldBe([new NamespacedName("ns", "a")]);
 
+    [Requirement("R10")]
     [Theory]
     [InlineData("other.dev/v1", "Widget", true)]
     [InlineData("v1", "Widget", true)]
@@ -60,6 +66,7 @@ public sealed class PredicatesTests
     public void OwnerMapping_WhenTheOwnerIsAnotherOrNoController_MapsToNothing(string apiVersion, string kind, bool controller) =>
         OwnerMapping.Keys<Widget, V1Job>(null, Child(Owner(apiVersion, kind, "a", controller))).ShouldBeEmpty();
 
+    [Requirement("R10")]
     [Fact]
     public void OwnerMapping_WhenTheChildChangesHands_MapsToBoth() =>
         OwnerMapping.Keys<Widget, V1Job>(Child(Owner("test.dev/v1", "Widget", "a")), Child(Owner("test.dev/v1", "Widget", "b")))

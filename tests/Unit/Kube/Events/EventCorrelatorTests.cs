@@ -4,7 +4,8 @@ using Slipway.Kube.Events;
 
 namespace Slipway.Tests.Unit.Kube.Events;
 
-/// <summary>R19: the numbers of client-go's events_cache.go.</summary>
+/// <summary>The numbers of client-go's events_cache.go.</summary>
+[Requirement("R19")]
 public sealed class EventCorrelatorTests
 {
     private readonly TestClock _clock = new();

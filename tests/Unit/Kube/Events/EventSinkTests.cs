@@ -6,7 +6,7 @@ using Slipway.Kube.Telemetry;
 
 namespace Slipway.Tests.Unit.Kube.Events;
 
-/// <summary>R19, against the scripted API server.</summary>
+[Requirement("R19")]
 public sealed class EventSinkTests : IAsyncLifetime
 {
     private const string Events = "/api/v1/namespaces/ns/events";
@@ -51,7 +51,8 @@ public sealed class EventSinkTests : IAsyncLifetime
         await create.AnswerAsync(body);
     }
 
-    // dotnet-operator-sdk: one Event a message, and a GET each time.
+    // Elsewhere: one Event a message, and a GET each time.
+    [Requirement("R19", "ops: message in the name", "jos#3601", "ops#619")]
     [Fact]
     public async Task Record_WhenItIsTheSameAgain_CountsTheEventUpWithoutReadingIt()
     {
@@ -68,7 +69,8 @@ public sealed class EventSinkTests : IAsyncLifetime
         await patch.AnswerAsync(patch.Json);
     }
 
-    // dotnet-operator-sdk#681: a name without the uid went on counting the event of an object that was gone.
+    // A name without the uid went on counting the event of an object that was gone.
+    [Requirement("R19", "ops#681")]
     [Fact]
     public async Task Record_WhenTheObjectWasMadeAnew_MakesAnEventOfTheNewOne()
     {

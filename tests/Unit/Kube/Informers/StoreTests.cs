@@ -3,11 +3,12 @@ using Slipway.Kube.Informers;
 
 namespace Slipway.Tests.Unit.Kube.Informers;
 
+[Requirement("R8")]
 public sealed class StoreTests
 {
     private readonly Store<Widget> _store = new([new StoreIndex<Widget>("colour", widget => widget.Spec.Colour is { } colour ? [colour] : [])]);
 
-    // dotnet-operator-sdk#800: keyed by the name alone.
+    [Requirement("R8", "ops#800")]
     [Fact]
     public void Get_WhenTwoNamespacesHaveTheSameName_TellsThemApart()
     {

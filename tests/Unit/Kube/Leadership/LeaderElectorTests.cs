@@ -5,7 +5,8 @@ using Slipway.Kube.Leadership;
 
 namespace Slipway.Tests.Unit.Kube.Leadership;
 
-/// <summary>R20, and the traps of the client library's own elector.</summary>
+/// <summary>The traps are those of the client library's own elector.</summary>
+[Requirement("R20")]
 public sealed class LeaderElectorTests : IAsyncLifetime
 {
     private const string Path = "/apis/coordination.k8s.io/v1/namespaces/slipway-system/leases";
@@ -104,7 +105,8 @@ public sealed class LeaderElectorTests : IAsyncLifetime
         acquire.IsCompleted.ShouldBeFalse();
     }
 
-    // csharp: no release, so every failover waited for the lease's length.
+    // Without a release every failover waited for the lease's length.
+    [Requirement("R20", "kc: no release")]
     [Fact]
     public async Task Acquire_WhenTheLeaseIsGivenBack_TakesItInTheSameMoment()
     {
@@ -127,7 +129,8 @@ public sealed class LeaderElectorTests : IAsyncLifetime
         acquire.IsCompleted.ShouldBeFalse();
     }
 
-    // dotnet-operator-sdk#677: an exception that was no HttpOperationException escaped. csharp#1593: a 403 was told to nobody.
+    // An exception that was no HttpOperationException escaped, and a 403 was told to nobody.
+    [Requirement("R20", "ops#677", "kc: LeaderElector.cs:238", "kc#1467", "kc#1593")]
     [Theory]
     [InlineData(0)]
     [InlineData(403)]
@@ -181,7 +184,8 @@ public sealed class LeaderElectorTests : IAsyncLifetime
         hold.IsCompleted.ShouldBeFalse();
     }
 
-    // csharp LeaderElector.cs:70: a reset connection dropped leadership at once.
+    // A reset connection dropped leadership at once.
+    [Requirement("R20", "kc: LeaderElector.cs:70")]
     [Fact]
     public async Task Hold_WhenAConnectionBreaks_TriesAgainWithinTheDeadline()
     {
@@ -194,7 +198,8 @@ public sealed class LeaderElectorTests : IAsyncLifetime
         _elector.IsLeader.ShouldBeTrue();
     }
 
-    // csharp LeaderElector.cs:42, :91: still the leader after the loss, and the old renewal went on and took the lease again.
+    // Still the leader after the loss, and the old renewal went on and took the lease again.
+    [Requirement("R20", "kc: LeaderElector.cs:42", "kc: LeaderElector.cs:91")]
     [Fact]
     public async Task Hold_WhenNothingGoesThroughForTheDeadline_IsLostForGood()
     {
@@ -209,7 +214,8 @@ public sealed class LeaderElectorTests : IAsyncLifetime
         _server.HasMore.ShouldBeFalse();
     }
 
-    // csharp#833, #884: a half-open connection hangs; HttpClient's own timeout is ten times the deadline.
+    // A half-open connection hangs; HttpClient's own timeout is ten times the deadline.
+    [Requirement("R20", "kc: HttpClientTimeout")]
     [Fact]
     public async Task Hold_WhenTheServerHangs_IsLostAtTheDeadline()
     {
@@ -282,6 +288,7 @@ public sealed class LeaderElectorTests : IAsyncLifetime
     }
 
     // metav1.MicroTime has a fixed layout; the client library leaves the fraction of a whole second out.
+    [Requirement("R18", "kc: MicroTime")]
     [Fact]
     public void MicroTime_WhenTheSecondIsWhole_HasItsSixDigitsAllTheSame() =>
         LeaseSpec.MicroTime(DateTimeOffset.UnixEpoch).ShouldBe("1970-01-01T00:00:00.000000Z");

@@ -4,6 +4,7 @@ using Slipway.Kube.Queue;
 
 namespace Slipway.Tests.Unit.Kube.Queue;
 
+[Requirement("R11")]
 public sealed class WorkQueueTests : IDisposable
 {
     private static readonly Backoff FromOneSecond = new(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(60));
@@ -175,7 +176,7 @@ public sealed class WorkQueueTests : IDisposable
         _queue.Count.ShouldBe(1);
     }
 
-    // dotnet-operator-sdk dropped a key after five tries.
+    [Requirement("R13", "ops: five tries")]
     [Fact]
     public async Task AddRateLimited_WhenAKeyFailsForEver_DoublesTheWaitToItsLimitAndNeverGivesUp()
     {

@@ -7,7 +7,7 @@ using Slipway.Kube.Telemetry;
 
 namespace Slipway.Tests.Unit.Kube.Telemetry;
 
-/// <summary>R23.</summary>
+[Requirement("R23")]
 public sealed class OperatorMetricsTests
 {
     private readonly OperatorMetrics _metrics = new();
@@ -89,6 +89,7 @@ public sealed class OperatorMetricsTests
         (await ValueAsync("workqueue_depth")).ShouldBe(0);
     }
 
+    [Requirement("R24")]
     [Fact]
     public async Task Requests_WhenOneIsPutOff_CountEveryAttempt()
     {
@@ -116,7 +117,8 @@ public sealed class OperatorMetricsTests
         (await ValueAsync("leader_election_master_status")).ShouldBe(1);
     }
 
-    // prometheus-net: its default registry is one for the whole process, and publishes every meter of the runtime.
+    // The library's default registry is one for the whole process, and publishes every meter of the runtime.
+    [Requirement("R23", "prometheus-net: static registry", "prometheus-net: default metrics")]
     [Fact]
     public async Task Registry_WhenAnotherHostHasItsOwn_HoldsNothingOfThatOrOfTheRuntime()
     {

@@ -6,6 +6,7 @@ using Slipway.Kube.Writing;
 
 namespace Slipway.Tests.Unit.Kube.Writing;
 
+[Requirement("R17")]
 public sealed class ApplierTests
 {
     private readonly IKubeClient _client = Substitute.For<IKubeClient>();
@@ -46,7 +47,8 @@ public sealed class ApplierTests
         await ReceivedApplies(2);
     }
 
-    // R16: the store has not seen our own write yet.
+    // the store has not seen our own write yet.
+    [Requirement("R16", "cr#1464", "cr#741")]
     [Fact]
     public async Task ApplyAsync_WhenTheStoreStillShowsTheVersionBefore_SendsNothing()
     {

@@ -7,6 +7,7 @@ using Slipway.Kube.Writing;
 
 namespace Slipway.Tests.Unit.Kube.Writing;
 
+[Requirement("R18")]
 public sealed class StatusWriterTests
 {
     private readonly IKubeClient _client = Substitute.For<IKubeClient>();
@@ -35,6 +36,7 @@ public sealed class StatusWriterTests
         _client.ReceivedCalls().ShouldBeEmpty();
     }
 
+    [Requirement("R16")]
     [Fact]
     public async Task WriteAsync_WhenItDiffers_SendsTheDifferenceBoundToTheVersion()
     {
@@ -48,6 +50,7 @@ public sealed class StatusWriterTests
     }
 
     // The models leave nulls out, so a patch made from one could never clear a field.
+    [Requirement("R17", "kc: nulls left out")]
     [Fact]
     public async Task WriteAsync_WhenAFieldIsCleared_SendsANull()
     {
@@ -63,6 +66,7 @@ public sealed class StatusWriterTests
         _sent!.ToJsonString().ShouldBe("""{"phase":"Pending"}""");
     }
 
+    [Requirement("R16", "cr#2209")]
     [Fact]
     public async Task WriteAsync_WhenTheObjectHasChangedSince_SurfacesTheConflict()
     {
