@@ -132,6 +132,11 @@ internal sealed partial class Informer<T>(
         while (query.Continue is not null);
 
         // Only now is it known what is missing: each page alone lacks what stands on the others.
+        foreach (var gone in _poison.Keys.Except(unreadable).ToList())
+        {
+            _poison.Remove(gone);
+        }
+
         Tell(store.Replace(all, unreadable));
         if (!store.HasSynced)
         {
@@ -182,6 +187,7 @@ internal sealed partial class Informer<T>(
         }
         else if (change is { Kind: WatchEventKind.Deleted, Object: { } deleted })
         {
+            _poison.Remove(NamespacedName.Of(deleted));
             Tell(store.Remove(NamespacedName.Of(deleted), deleted.Metadata.Uid));
         }
         else if (change.Object is { } entity && Prepare(entity) is { } entry)

@@ -35,8 +35,7 @@ public sealed class InformerTests : IAsyncLifetime
         _stop.Dispose();
     }
 
-    // R2
-
+    [Requirement("R2")]
     [Fact]
     public async Task Run_WhenListHasThreePages_StoresThemAllAfterTheLast()
     {
@@ -58,6 +57,7 @@ public sealed class InformerTests : IAsyncLifetime
         _store.List().Select(widget => widget.Metadata.Name).ShouldBe(["a", "b", "c"], ignoreOrder: true);
     }
 
+    [Requirement("R2")]
     [Fact]
     public async Task Run_WhenContinueExpiresOnPageTwo_ListsFromTheStart()
     {
@@ -73,6 +73,7 @@ public sealed class InformerTests : IAsyncLifetime
         _store.List().Single().Metadata.Name.ShouldBe("a");
     }
 
+    [Requirement("R2", "ops#675")]
     [Fact]
     public async Task Run_WhenObjectsChangeWhileDisconnected_TellsTheDifference()
     {
@@ -86,8 +87,25 @@ public sealed class InformerTests : IAsyncLifetime
         Told().ShouldBe(["+a", "+b", "+c", "-a", "c", "+d"], "a is gone, b is as it was, c has changed, d is new");
     }
 
-    // R3
+    [Requirement("R2", "yarp: deletes in the page loop", "yarp: no continue")]
+    [Fact]
+    public async Task Run_WhenANewListHasPages_TellsNoDeletionOfWhatStandsOnALaterOne()
+    {
+        Start();
+        var watch = await ListAndWatchAsync("10", Widget.Named("a", 1), Widget.Named("b", 2));
+        await watch.SendAsync("ERROR", Exchange.Status(410, "Expired"));
+        await _clock.PassAsync(FirstBackoff);
+        await (await _server.NextListAsync()).AnswerAsync(Widget.List("20", "two", Widget.Named("a", 1)));
+        var second = await _server.NextListAsync();
+        second.Query["continue"].ToString().ShouldBe("two");
+        Told().ShouldBe(["+a", "+b"], "what the first list told, and nothing since");
+        _store.Get(B).ShouldNotBeNull();
+        await second.AnswerAsync(Widget.List("20", null, Widget.Named("b", 2)));
+        await _server.NextWatchAsync();
+        Told().ShouldBeEmpty();
+    }
 
+    [Requirement("R3", "ops: version of bookmarks alone")]
     [Fact]
     public async Task Run_WhenWatchClosesCleanly_ReopensAtOnceFromTheLastEvent()
     {
@@ -103,6 +121,7 @@ public sealed class InformerTests : IAsyncLifetime
         (await _server.NextWatchAsync()).Query["resourceVersion"].ToString().ShouldBe("12");
     }
 
+    [Requirement("R3")]
     [Fact]
     public async Task Run_WhenBookmarkCame_ResumesFromItAndTellsNobody()
     {
@@ -118,6 +137,7 @@ public sealed class InformerTests : IAsyncLifetime
         Told().ShouldBeEmpty();
     }
 
+    [Requirement("R3", "ops#585", "ops#482")]
     [Fact]
     public async Task Run_WhenConnectionKeepsBreaking_WaitsTwiceAsLongEachTime()
     {
@@ -140,6 +160,56 @@ public sealed class InformerTests : IAsyncLifetime
         await _server.NextWatchAsync();
     }
 
+    [Requirement("R3")]
+    [Fact]
+    public async Task Run_WhenTheServerIsAway_DoublesItsWaitTo30SecondsAndAddsAShareByChance()
+    {
+        Start(options => options.Jitter = () => 0.5);
+        foreach (var seconds in new[] { 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30, 30 })
+        {
+            (await _server.NextListAsync()).Break();
+            await _clock.PassAsync(TimeSpan.FromSeconds(seconds * 1.5));
+        }
+    }
+
+    [Requirement("R3")]
+    [Fact]
+    public async Task Run_WhenAWatchBreaksWithinTwoMinutes_WaitsLongerThanTheLastTime()
+    {
+        Start();
+        (await ListAndWatchAsync("10")).Break();
+        await _clock.PassAsync(FirstBackoff);
+        var watch = await _server.NextWatchAsync();
+        _clock.Advance(TimeSpan.FromMinutes(1.9));
+        watch.Break();
+        await _clock.PassAsync(FirstBackoff * 2);
+        await _server.NextWatchAsync();
+    }
+
+    [Requirement("R3")]
+    [Fact]
+    public async Task Run_WhenWatchHasLivedForASecond_ReopensItAtOnce()
+    {
+        Start();
+        var watch = await ListAndWatchAsync("10");
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        watch.Finish();
+        await _server.NextWatchAsync();
+    }
+
+    [Requirement("R3")]
+    [Fact]
+    public async Task Run_WhenWatchHasNotLivedForASecond_CountsItAsAFailure()
+    {
+        Start();
+        var watch = await ListAndWatchAsync("10");
+        _clock.Advance(TimeSpan.FromMilliseconds(999));
+        watch.Finish();
+        await _clock.PassAsync(FirstBackoff);
+        await _server.NextWatchAsync();
+    }
+
+    [Requirement("R3")]
     [Fact]
     public async Task Run_WhenWatchEndsAtOnce_CountsItAsAFailure()
     {
@@ -149,6 +219,7 @@ public sealed class InformerTests : IAsyncLifetime
         (await _server.NextWatchAsync()).Query["resourceVersion"].ToString().ShouldBe("10");
     }
 
+    [Requirement("R3")]
     [Theory]
     [InlineData(429, "TooManyRequests")]
     [InlineData(500, "InternalError")]
@@ -162,6 +233,7 @@ public sealed class InformerTests : IAsyncLifetime
         (await _server.NextWatchAsync()).Query["resourceVersion"].ToString().ShouldBe("10");
     }
 
+    [Requirement("R3", "ops#739")]
     [Fact]
     public async Task Run_WhenListFails_BacksOffAndListsAgain()
     {
@@ -174,7 +246,8 @@ public sealed class InformerTests : IAsyncLifetime
         _store.Get(A).ShouldNotBeNull();
     }
 
-    // dotnet-operator-sdk#793, #724: a version kept for ever was mended by nothing but a restart.
+    // A version kept for ever was mended by nothing but a restart.
+    [Requirement("R3", "ops#793", "ops#724")]
     [Fact]
     public async Task Run_WhenTheVersionNeverWorks_ListsAnewAfterFiveFailures()
     {
@@ -191,8 +264,7 @@ public sealed class InformerTests : IAsyncLifetime
         await _server.NextListAsync();
     }
 
-    // R4
-
+    [Requirement("R4")]
     [Fact]
     public async Task Run_WhenOpeningTheWatchIsGone_ListsAnew()
     {
@@ -203,11 +275,13 @@ public sealed class InformerTests : IAsyncLifetime
         await ListAndWatchAsync("20", Widget.Named("a"));
     }
 
+    [Requirement("R4", "kc: Watcher.cs")]
     [Theory]
     [InlineData(410, "Expired")]
     [InlineData(410, "Gone")]
     [InlineData(410, "")]
     [InlineData(0, "Expired")]
+    [InlineData(0, "Gone")]
     public async Task Run_WhenTheStreamSaysExpired_ListsAnew(int code, string reason)
     {
         Start();
@@ -217,11 +291,22 @@ public sealed class InformerTests : IAsyncLifetime
         await _server.NextListAsync();
     }
 
-    // R5
+    [Requirement("R4")]
+    [Fact]
+    public async Task Run_WhenTheStreamFailsForAnotherReason_ResumesFromTheLastVersion()
+    {
+        Start();
+        var watch = await ListAndWatchAsync("10");
+        await watch.SendAsync("ERROR", Exchange.Status(500, "InternalError"));
+        await _clock.PassAsync(FirstBackoff);
+        (await _server.NextWatchAsync()).Query["resourceVersion"].ToString().ShouldBe("10");
+    }
 
+    [Requirement("R5")]
     [Theory]
     [InlineData(0.0, "300")]
     [InlineData(0.5, "450")]
+    [InlineData(0.9999, "599")]
     public async Task Run_Always_AsksForBookmarksAndForAnEndByChance(double chance, string seconds)
     {
         Start(options => options.Jitter = () => chance);
@@ -231,7 +316,8 @@ public sealed class InformerTests : IAsyncLifetime
         watch.Query["timeoutSeconds"].ToString().ShouldBe(seconds);
     }
 
-    // csharp#533, #884: a half-open connection hangs for ever.
+    // A half-open connection hangs for ever.
+    [Requirement("R5", "kc#533", "kc#884", "kc#833")]
     [Fact]
     public async Task Run_WhenTheConnectionIsSilentPastItsEnd_ReopensIt()
     {
@@ -248,17 +334,75 @@ public sealed class InformerTests : IAsyncLifetime
         (await _server.NextWatchAsync()).Query["resourceVersion"].ToString().ShouldBe("12");
     }
 
-    // R6. csharp#375: an idle watch "hung" at open, since its first line was awaited; a cancelled read went on in the background.
+    [Requirement("R5", "kc#515")]
+    [Fact]
+    public async Task Run_WhenAWatchIsNeverAnswered_OpensAnother()
+    {
+        Start();
+        await ListAsync("10");
+        var hanging = await _server.NextWatchAsync();
+        _clock.Advance(TimeSpan.FromSeconds(330));
+        await hanging.Finished.Soon();
+        await _clock.PassAsync(FirstBackoff);
+        (await _server.NextWatchAsync()).Query["resourceVersion"].ToString().ShouldBe("10");
+    }
+
+    [Requirement("R5")]
+    [Fact]
+    public async Task Run_WhileLinesCome_KeepsTheConnection()
+    {
+        Start();
+        var watch = await ListAndWatchAsync("10");
+        for (var version = 11; version < 14; version++)
+        {
+            _clock.Advance(TimeSpan.FromSeconds(200));
+            await watch.SendAsync("ADDED", Widget.Named($"w{version}", version).Json());
+            await NextChangeAsync();
+        }
+
+        _clock.Advance(TimeSpan.FromSeconds(329));
+        watch.Finished.IsCompleted.ShouldBeFalse();
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        await watch.Finished.Soon();
+    }
+
+    // An idle watch "hung" at open, since its first line was awaited; a cancelled read went on in the background.
+    [Requirement("R6", "kc#375", "kc#300", "kc: abandoned read")]
     [Fact]
     public async Task Run_WhenCancelledDuringAnIdleWatch_EndsAndClosesTheConnection()
     {
         Start();
         var watch = await ListAndWatchAsync("10");
+        await _informer.Synced.Soon();
         await _stop.CancelAsync();
         await _run.Soon();
         await watch.Finished.Soon();
     }
 
+    // Its normal end came as an exception, and counted as a failure.
+    [Requirement("R6", "kc#494")]
+    [Fact]
+    public async Task Run_WhenAWatchEndsWithoutALine_ReopensItAndComplainsOfNothing()
+    {
+        Start();
+        var watch = await ListAndWatchAsync("10");
+        _clock.Advance(TimeSpan.FromMinutes(5));
+        watch.Finish();
+        (await _server.NextWatchAsync()).Query["resourceVersion"].ToString().ShouldBe("10");
+        _log.Lines.ShouldAllBe(line => line.StartsWith("Debug:", StringComparison.Ordinal));
+    }
+
+    [Requirement("R6", "ops#824")]
+    [Fact]
+    public async Task Run_WhenTheStreamFails_ClosesItsConnection()
+    {
+        Start();
+        var watch = await ListAndWatchAsync("10");
+        await watch.SendAsync("ERROR", Exchange.Status(410, "Expired"));
+        await watch.Finished.Soon();
+    }
+
+    [Requirement("R6")]
     [Fact]
     public async Task Run_WhenALineIsCutOff_ResumesFromTheOneBefore()
     {
@@ -272,9 +416,7 @@ public sealed class InformerTests : IAsyncLifetime
         (await _server.NextWatchAsync()).Query["resourceVersion"].ToString().ShouldBe("11");
     }
 
-    // R7
-
-    // yarp#1736: one bad object emptied everything.
+    [Requirement("R7", "yarp#1736")]
     [Fact]
     public async Task Run_WhenOneOfTheListIsUnreadable_KeepsTheOthersAndSaysSoOnce()
     {
@@ -295,6 +437,7 @@ public sealed class InformerTests : IAsyncLifetime
         _log.Lines.Count(line => line.Contains("cannot be read", StringComparison.Ordinal)).ShouldBe(1);
     }
 
+    [Requirement("R7", "kc: skipped in silence")]
     [Fact]
     public async Task Run_WhenAnUpdateIsUnreadable_KeepsTheLastGoodStateAndGoesOn()
     {
@@ -308,12 +451,15 @@ public sealed class InformerTests : IAsyncLifetime
         await NextChangeAsync();
         _store.Get(A)!.Metadata.ResourceVersion.ShouldBe("1");
         _store.Get(B).ShouldNotBeNull();
+        _informer.PoisonCount.ShouldBe(1);
+        _log.Lines.ShouldContain(line => line.StartsWith("Error: One of the widgets, ns/a,", StringComparison.Ordinal));
 
         watch.Break();
         await _clock.PassAsync(FirstBackoff);
         (await _server.NextWatchAsync()).Query["resourceVersion"].ToString().ShouldBe("12");
     }
 
+    [Requirement("R7")]
     [Fact]
     public async Task Run_WhenAnUnreadableObjectIsDeleted_RemovesItAllTheSame()
     {
@@ -327,6 +473,7 @@ public sealed class InformerTests : IAsyncLifetime
         _store.Get(A).ShouldBeNull();
     }
 
+    [Requirement("R7")]
     [Fact]
     public async Task Run_WhenTransformFailsOnOneObject_KeepsTheOthers()
     {
@@ -335,8 +482,53 @@ public sealed class InformerTests : IAsyncLifetime
         _store.List().Single().Metadata.Name.ShouldBe("b");
     }
 
-    // R8
+    [Requirement("R7")]
+    [Fact]
+    public async Task PoisonCount_WhenAnUnreadableObjectIsNotListedAgain_IsBackAtZero()
+    {
+        Start();
+        var list = Widget.List("10", null, Widget.Named("a"));
+        list["items"]![0]!["spec"] = "not an object";
+        await (await _server.NextListAsync()).AnswerAsync(list);
+        await (await _server.NextWatchAsync()).FailAsync(410, "Gone");
+        await _clock.PassAsync(FirstBackoff);
+        _informer.PoisonCount.ShouldBe(1);
+        await ListAndWatchAsync("20");
+        _informer.PoisonCount.ShouldBe(0);
+    }
 
+    [Requirement("R7")]
+    [Fact]
+    public async Task PoisonCount_WhenWhatNoTransformCouldTakeIsDeleted_IsBackAtZero()
+    {
+        Start(transform: widget => ArgumentOutOfRangeException.ThrowIfEqual(widget.Metadata.Name, "a"));
+        var watch = await ListAndWatchAsync("10", Widget.Named("a"));
+        _informer.PoisonCount.ShouldBe(1);
+        await watch.SendAsync("DELETED", Widget.Named("a", 11).Json());
+        await watch.SendAsync("ADDED", Widget.Named("b", 12).Json());
+        await NextChangeAsync();
+        _informer.PoisonCount.ShouldBe(0);
+    }
+
+    [Requirement("R7", "kc#1350", "ops#599")]
+    [Theory]
+    [InlineData("2026-01-01T00:00:00Z")]
+    [InlineData("2026-01-01T00:00:00.1Z")]
+    [InlineData("2026-01-01T00:00:00.123456Z")]
+    [InlineData("2026-01-01T00:00:00.123456789Z")]
+    [InlineData("2026-01-01T02:00:00.12+02:00")]
+    public async Task Run_WhenATimestampHasAnyFraction_ReadsTheObject(string time)
+    {
+        Start();
+        var watch = await ListAndWatchAsync("10");
+        var widget = Widget.Named("a", 11).Json();
+        widget["metadata"]!["creationTimestamp"] = time;
+        await watch.SendAsync("ADDED", widget);
+        var created = (await NextChangeAsync()).New!.Metadata.CreationTimestamp!.Value;
+        created.ShouldBeInRange(new DateTime(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc), new DateTime(2026, 1, 1, 0, 0, 1, DateTimeKind.Utc));
+    }
+
+    [Requirement("R8", "yarp: throwing handler")]
     [Fact]
     public async Task Run_WhenAHandlerThrows_TellsTheOthersAndGoesOn()
     {
@@ -347,7 +539,8 @@ public sealed class InformerTests : IAsyncLifetime
         (await NextChangeAsync()).New!.Metadata.Name.ShouldBe("b");
     }
 
-    // yarp#2364: events between the list and the gate were lost.
+    // Events between the list and the gate were lost.
+    [Requirement("R8", "yarp#2364")]
     [Fact]
     public async Task Run_WhenTheFirstListIsTold_TheStoreShowsItButHasNotSyncedYet()
     {
@@ -359,6 +552,35 @@ public sealed class InformerTests : IAsyncLifetime
         _store.HasSynced.ShouldBeTrue();
     }
 
+    [Requirement("R8")]
+    [Fact]
+    public async Task Run_WhenAnEventIsTold_TheStoreShowsItAlready()
+    {
+        var shown = new List<string?>();
+        Start(firstHandler: (_, _) => shown.Add(_store.Get(A)?.Metadata.ResourceVersion));
+        var watch = await ListAndWatchAsync("10");
+        await watch.SendAsync("ADDED", Widget.Named("a", 11).Json());
+        await watch.SendAsync("MODIFIED", Widget.Named("a", 12).Json());
+        await watch.SendAsync("DELETED", Widget.Named("a", 13).Json());
+        for (var change = 0; change < 3; change++)
+        {
+            await NextChangeAsync();
+        }
+
+        shown.ShouldBe(["11", "12", null]);
+    }
+
+    [Requirement("R8")]
+    [Fact]
+    public async Task AddHandler_WhenTheInformerRuns_Throws()
+    {
+        Start();
+        await ListAndWatchAsync("10");
+        Should.Throw<InvalidOperationException>(() => _informer.AddHandler((_, _) => { }));
+    }
+
+    [Requirement("R8")]
+    [Requirement("R1", "yarp: items without a kind")]
     [Fact]
     public async Task Run_Always_DropsManagedFieldsNamesTheKindAndTransforms()
     {
@@ -374,6 +596,7 @@ public sealed class InformerTests : IAsyncLifetime
         (stored.ApiVersion, stored.Kind).ShouldBe(("test.dev/v1", "Widget"));
     }
 
+    [Requirement("R8")]
     [Fact]
     public async Task Run_WhenScoped_ListsAndWatchesWithSelectorAndNamespace()
     {
@@ -387,8 +610,7 @@ public sealed class InformerTests : IAsyncLifetime
         watch.Query["labelSelector"].ToString().ShouldBe("app=x,tier in (a,b)");
     }
 
-    // R22
-
+    [Requirement("R22")]
     [Fact]
     public async Task Silence_WhenAnEventComes_StartsAnew()
     {
@@ -398,6 +620,26 @@ public sealed class InformerTests : IAsyncLifetime
         _informer.Silence.ShouldBe(TimeSpan.FromMinutes(3));
         await watch.SendAsync("ADDED", Widget.Named("a", 11).Json());
         await NextChangeAsync();
+        _informer.Silence.ShouldBe(TimeSpan.Zero);
+    }
+
+    [Requirement("R22")]
+    [Fact]
+    public async Task Silence_WhenABookmarkOrAListComes_StartsAnewAndAFailureChangesNothing()
+    {
+        Start();
+        var watch = await ListAndWatchAsync("10");
+        _clock.Advance(TimeSpan.FromMinutes(3));
+        await watch.SendAsync("BOOKMARK", Bookmark("11"));
+        await watch.SendAsync("ERROR", Exchange.Status(410, "Expired"));
+        await _clock.TimerAsync(FirstBackoff);
+        _informer.Silence.ShouldBe(TimeSpan.Zero);
+        _clock.Advance(TimeSpan.FromMinutes(3));
+        (await _server.NextListAsync()).Break();
+        await _clock.TimerAsync(FirstBackoff);
+        _informer.Silence.ShouldBe(TimeSpan.FromMinutes(3));
+        _clock.Advance(FirstBackoff);
+        await ListAndWatchAsync("20");
         _informer.Silence.ShouldBe(TimeSpan.Zero);
     }
 
