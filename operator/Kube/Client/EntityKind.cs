@@ -11,7 +11,8 @@ internal sealed record EntityKind(string Group, string Version, string Kind, str
     public string ApiVersion => Group.Length == 0 ? Version : $"{Group}/{Version}";
 
     /// <exception cref="InvalidOperationException">The type carries no <see cref="KubernetesEntityAttribute"/>.</exception>
-    public static EntityKind Of<T>() where T : IKubernetesObject<V1ObjectMeta> => Cache<T>.Kind;
+    public static EntityKind Of<T>() where T : IKubernetesObject<V1ObjectMeta> =>
+        Cache<T>.Kind ?? throw new InvalidOperationException($"{typeof(T)} has no [KubernetesEntity].");
 
     /// <summary>The path below the server's address; no <paramref name="name"/> means the collection.</summary>
     public string Path(string? @namespace, string? name = null, string? subresource = null)
@@ -32,13 +33,8 @@ internal sealed record EntityKind(string Group, string Version, string Kind, str
 
     private static class Cache<T>
     {
-        public static readonly EntityKind Kind = Read();
-
-        private static EntityKind Read()
-        {
-            var attribute = typeof(T).GetCustomAttribute<KubernetesEntityAttribute>()
-                ?? throw new InvalidOperationException($"{typeof(T)} has no [KubernetesEntity].");
-            return new EntityKind(attribute.Group ?? "", attribute.ApiVersion, attribute.Kind, attribute.PluralName);
-        }
+        public static readonly EntityKind? Kind = typeof(T).GetCustomAttribute<KubernetesEntityAttribute>() is { } named
+            ? new EntityKind(named.Group ?? "", named.ApiVersion, named.Kind, named.PluralName)
+            : null;
     }
 }

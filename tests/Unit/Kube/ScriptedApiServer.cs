@@ -103,6 +103,7 @@ internal sealed class Exchange
         Body = body;
         (Method, Path, Query) = (context.Request.Method, context.Request.Path.ToString(), context.Request.Query);
         (ContentType, UserAgent) = (context.Request.ContentType, context.Request.Headers.UserAgent.ToString());
+        Authorization = context.Request.Headers.Authorization.ToString();
         context.RequestAborted.Register(Finish);
     }
 
@@ -117,6 +118,8 @@ internal sealed class Exchange
     public string? ContentType { get; }
 
     public string UserAgent { get; }
+
+    public string Authorization { get; }
 
     public JsonNode Json => JsonNode.Parse(Body)!;
 

@@ -1,5 +1,8 @@
 using System.Net;
+using System.Net.Http.Headers;
 using System.Text.Json.Nodes;
+using k8s;
+using k8s.Authentication;
 using k8s.Models;
 using Slipway.Kube;
 using Slipway.Kube.Client;
@@ -28,8 +31,8 @@ public sealed class KubeClientTests : IAsyncLifetime
         await _server.DisposeAsync();
     }
 
-    // R1
-
+    [Requirement("R1")]
+    [Requirement("R24")]
     [Fact]
     public async Task GetAsync_WhenTheKindIsOfTheCoreGroup_AsksUnderApi()
     {
@@ -41,6 +44,87 @@ public sealed class KubeClientTests : IAsyncLifetime
         (await get.Soon()).Data["k"].ShouldBe("v");
     }
 
+    [Requirement("R1")]
+    [Fact]
+    public async Task GetAsync_WhenTheKindHasNoNamespace_AsksForItByNameAlone()
+    {
+        var get = _client.GetAsync<V1Namespace>(new("", "team-a"), Token);
+        var request = await _server.NextAsync();
+        request.Path.ShouldBe("/api/v1/namespaces/team-a");
+        await request.AnswerAsync("""{"metadata":{"name":"team-a"}}""");
+        (await get.Soon()).Kind.ShouldBe("Namespace");
+    }
+
+    [Requirement("R1")]
+    [Fact]
+    public void EntityKind_WhenTheTypeIsNoKind_SaysSo() =>
+        Should.Throw<InvalidOperationException>(EntityKind.Of<Kindless>).Message.ShouldContain(nameof(Kindless));
+
+    [Requirement("R1", "kc#1499", "kc: GenericClient.WatchAsync")]
+    [Fact]
+    public async Task WatchAsync_Always_SendsTheVersionBookmarksTimeoutAndSelectors()
+    {
+        var query = new WatchQuery
+        {
+            Namespace = "ns", LabelSelector = "app=x", FieldSelector = "metadata.name=a", ResourceVersion = "7", Timeout = TimeSpan.FromSeconds(345.6),
+        };
+        await using var watch = _client.WatchAsync<Widget>(query, Token).GetAsyncEnumerator(Token);
+        var first = watch.MoveNextAsync();
+        var request = await _server.NextWatchAsync();
+        request.Path.ShouldBe("/apis/test.dev/v1/namespaces/ns/widgets");
+        request.Query.ToDictionary(pair => pair.Key, pair => pair.Value.ToString()).ShouldBe(
+            new Dictionary<string, string>
+            {
+                ["watch"] = "true", ["allowWatchBookmarks"] = "true", ["resourceVersion"] = "7", ["timeoutSeconds"] = "345",
+                ["labelSelector"] = "app=x", ["fieldSelector"] = "metadata.name=a",
+            },
+            ignoreOrder: true);
+        await (await request.OpenAsync()).SendAsync("DELETED", Widget.Named("a", 8).Json());
+        (await first.Soon()).ShouldBeTrue();
+        (watch.Current.Kind, watch.Current.ResourceVersion, watch.Current.Object!.Metadata.Name).ShouldBe((WatchEventKind.Deleted, "8", "a"));
+    }
+
+    [Requirement("R6", "kc: abandoned read")]
+    [Fact]
+    public async Task WatchAsync_WhenItsReaderHasHadEnough_ClosesTheConnection()
+    {
+        var watch = _client.WatchAsync<Widget>(new WatchQuery { ResourceVersion = "7" }, Token).GetAsyncEnumerator(Token);
+        var first = watch.MoveNextAsync();
+        var request = await (await _server.NextWatchAsync()).OpenAsync();
+        await request.SendAsync("ADDED", Widget.Named("a", 8).Json());
+        await first.Soon();
+        request.Finished.IsCompleted.ShouldBeFalse();
+        await watch.DisposeAsync();
+        await request.Finished.Soon();
+    }
+
+    [Requirement("R1")]
+    [Fact]
+    public async Task CreateAsync_Always_PostsTheObjectUnderItsKindsName()
+    {
+        var create = _client.CreateAsync(new V1Job { Metadata = new V1ObjectMeta { Name = "a", NamespaceProperty = "ns" } }, Token);
+        var request = await _server.NextAsync();
+        (request.Method, request.Path, request.ContentType).ShouldBe(("POST", "/apis/batch/v1/namespaces/ns/jobs", "application/json"));
+        request.Body.ShouldBe("""{"apiVersion":"batch/v1","kind":"Job","metadata":{"name":"a","namespace":"ns"}}""");
+        await request.AnswerAsync(request.Body, 201);
+        await create.Soon();
+    }
+
+    [Requirement("R1")]
+    [Requirement("R17", "kc#971")]
+    [Fact]
+    public async Task PatchAsync_Always_MergesWithoutForce()
+    {
+        var patch = _client.PatchAsync<Widget>(A, new JsonObject { ["spec"] = new JsonObject { ["size"] = null } }, Token);
+        var request = await _server.NextAsync();
+        (request.Method, request.Path).ShouldBe(("PATCH", "/apis/test.dev/v1/namespaces/ns/widgets/a"));
+        (request.ContentType, request.Body).ShouldBe(("application/merge-patch+json", """{"spec":{"size":null}}"""));
+        request.Query.ContainsKey("force").ShouldBeFalse();
+        await request.AnswerAsync(Widget.Named("a").Json());
+        await patch.Soon();
+    }
+
+    [Requirement("R1")]
     [Fact]
     public async Task GetOrDefaultAsync_WhenNotFound_IsNull()
     {
@@ -49,6 +133,7 @@ public sealed class KubeClientTests : IAsyncLifetime
         (await get.Soon()).ShouldBeNull();
     }
 
+    [Requirement("R1")]
     [Fact]
     public async Task GetAsync_WhenRefused_ThrowsTheServersSentence()
     {
@@ -59,6 +144,7 @@ public sealed class KubeClientTests : IAsyncLifetime
     }
 
     // The body may be anything, a proxy's page with a token in it too.
+    [Requirement("R1", "kc: message with the whole body")]
     [Fact]
     public async Task GetAsync_WhenTheAnswerIsNoStatus_DoesNotShowIt()
     {
@@ -69,6 +155,7 @@ public sealed class KubeClientTests : IAsyncLifetime
         exception.IsTransient.ShouldBeTrue();
     }
 
+    [Requirement("R14")]
     [Theory]
     [InlineData("Conflict", true, false)]
     [InlineData("AlreadyExists", false, true)]
@@ -80,6 +167,7 @@ public sealed class KubeClientTests : IAsyncLifetime
         (exception.IsConflict, exception.IsAlreadyExists).ShouldBe((conflict, exists));
     }
 
+    [Requirement("R1")]
     [Fact]
     public async Task DeleteAsync_WhenGivenAUid_DeletesThatOneOnly()
     {
@@ -92,6 +180,7 @@ public sealed class KubeClientTests : IAsyncLifetime
         (await delete.Soon()).ShouldBeTrue();
     }
 
+    [Requirement("R1")]
     [Fact]
     public async Task DeleteAsync_WhenGoneAlready_IsDone()
     {
@@ -100,8 +189,7 @@ public sealed class KubeClientTests : IAsyncLifetime
         (await delete.Soon()).ShouldBeFalse();
     }
 
-    // R17
-
+    [Requirement("R17", "kc#1634", "kc#576", "capi: whole-object bodies")]
     [Fact]
     public async Task ApplyAsync_Always_SendsOnlyWhatWeOwn()
     {
@@ -131,6 +219,7 @@ public sealed class KubeClientTests : IAsyncLifetime
         (await apply.Soon()).Metadata.Name.ShouldBe("a");
     }
 
+    [Requirement("R17")]
     [Fact]
     public async Task ApplyAsync_WhenTheObjectHasAStatus_LeavesItOut()
     {
@@ -141,7 +230,9 @@ public sealed class KubeClientTests : IAsyncLifetime
         await apply.Soon();
     }
 
-    // csharp#971: force on anything but an apply is refused.
+    // Force on anything but an apply is refused.
+    [Requirement("R1")]
+    [Requirement("R17", "kc#971")]
     [Fact]
     public async Task PatchStatusAsync_Always_MergesIntoTheSubresourceWithoutForce()
     {
@@ -155,8 +246,7 @@ public sealed class KubeClientTests : IAsyncLifetime
         await patch.Soon();
     }
 
-    // R24
-
+    [Requirement("R24", "kc: no retries")]
     [Fact]
     public async Task CreateAsync_WhenPutOffWithRetryAfter_SendsTheSameAgain()
     {
@@ -172,7 +262,82 @@ public sealed class KubeClientTests : IAsyncLifetime
         (await create.Soon()).Metadata.Name.ShouldBe("a");
     }
 
+    [Requirement("R24")]
+    [Fact]
+    public async Task CreateAsync_WhenPutOffUntilADate_WaitsForIt()
+    {
+        var create = _client.CreateAsync(Widget.Named("a"), Token);
+        var date = (_clock.GetUtcNow() + TimeSpan.FromSeconds(5)).ToString("R", System.Globalization.CultureInfo.InvariantCulture);
+        await (await _server.NextAsync()).FailAsync(429, "TooManyRequests", retryAfter: date);
+        await _clock.PassAsync(TimeSpan.FromSeconds(5));
+        await (await _server.NextAsync()).AnswerAsync(Widget.Named("a").Json(), 201);
+        await create.Soon();
+    }
+
+    [Requirement("R24")]
+    [Requirement("R25")]
+    [Fact]
+    public async Task GetAsync_WhenManyArePutOff_SpreadsThemByChance()
+    {
+        var options = _server.Options();
+        options.Jitter = () => 0.5;
+        using var client = new KubeClient(options, _clock);
+        var get = client.GetAsync<Widget>(A, Token);
+        await (await _server.NextAsync()).FailAsync(429, "TooManyRequests", retryAfter: "2");
+        await _clock.PassAsync(TimeSpan.FromSeconds(2.2));
+        await (await _server.NextAsync()).AnswerAsync(Widget.Named("a").Json());
+        await get.Soon();
+    }
+
+    [Requirement("R24")]
+    [Fact]
+    public async Task GetAsync_WhenPutOffAgainAndAgain_TakesNoLongerThanARequestMay()
+    {
+        var get = _client.GetAsync<Widget>(A, Token);
+        for (var retry = 0; retry < 3; retry++)
+        {
+            await (await _server.NextAsync()).FailAsync(429, "TooManyRequests", retryAfter: "9");
+            await _clock.PassAsync(TimeSpan.FromSeconds(9));
+        }
+
+        await _server.NextAsync();
+        _clock.Advance(TimeSpan.FromSeconds(3));
+        await Should.ThrowAsync<TimeoutException>(get.Soon());
+    }
+
+    // The client library reads a token's file anew; it has to be asked each time.
+    [Requirement("R24")]
+    [Fact]
+    public async Task GetAsync_WhenTheTokenChanges_SendsTheNewOne()
+    {
+        var options = _server.Options();
+        var tokens = new Tokens();
+        options.Cluster!.TokenProvider = tokens;
+        using var client = new KubeClient(options, _clock);
+        foreach (var token in new[] { "old", "new" })
+        {
+            tokens.Current = token;
+            var get = client.GetAsync<Widget>(A, Token);
+            var request = await _server.NextAsync();
+            request.Authorization.ShouldBe($"Bearer {token}");
+            await request.AnswerAsync(Widget.Named("a").Json());
+            await get.Soon();
+        }
+    }
+
+    [Requirement("R24")]
+    [Fact]
+    public void Connections_WhenPooled_LiveForTenMinutes()
+    {
+        SocketsHttpHandler? made = null;
+        var options = _server.Options();
+        options.Cluster!.FirstMessageHandlerSetup = handler => made = handler;
+        using var client = new KubeClient(options, _clock);
+        made!.PooledConnectionLifetime.ShouldBe(TimeSpan.FromMinutes(10));
+    }
+
     // Proxies send dates, and their clocks are not ours.
+    [Requirement("R24")]
     [Fact]
     public async Task CreateAsync_WhenPutOffUntilADateThatHasPassed_SendsItAgainAtOnce()
     {
@@ -182,6 +347,7 @@ public sealed class KubeClientTests : IAsyncLifetime
         (await create.Soon()).Metadata.Name.ShouldBe("a");
     }
 
+    [Requirement("R24")]
     [Theory]
     [InlineData(null)]
     [InlineData("60")]
@@ -192,6 +358,7 @@ public sealed class KubeClientTests : IAsyncLifetime
         (await Should.ThrowAsync<KubeApiException>(create)).IsTransient.ShouldBeTrue();
     }
 
+    [Requirement("R24")]
     [Fact]
     public async Task GetAsync_WhenTheServerPutsItOffForEver_GivesUp()
     {
@@ -206,6 +373,7 @@ public sealed class KubeClientTests : IAsyncLifetime
         (await Should.ThrowAsync<KubeApiException>(get)).StatusCode.ShouldBe(HttpStatusCode.TooManyRequests);
     }
 
+    [Requirement("R24")]
     [Fact]
     public async Task GetAsync_WhenTheServerHangs_TimesOutAfter30Seconds()
     {
@@ -218,6 +386,7 @@ public sealed class KubeClientTests : IAsyncLifetime
         await request.Finished.Soon();
     }
 
+    [Requirement("R24")]
     [Fact]
     public async Task GetAsync_WhenTheCallerCancels_IsNoTimeout()
     {
@@ -226,5 +395,22 @@ public sealed class KubeClientTests : IAsyncLifetime
         await _server.NextAsync();
         await cancel.CancelAsync();
         await Should.ThrowAsync<OperationCanceledException>(get.Soon());
+    }
+
+    private sealed class Tokens : ITokenProvider
+    {
+        public string Current { get; set; } = "";
+
+        public Task<AuthenticationHeaderValue> GetAuthenticationHeaderAsync(CancellationToken cancellationToken) =>
+            Task.FromResult(new AuthenticationHeaderValue("Bearer", Current));
+    }
+
+    private sealed class Kindless : IKubernetesObject<V1ObjectMeta>
+    {
+        public string ApiVersion { get; set; } = "";
+
+        public string Kind { get; set; } = "";
+
+        public V1ObjectMeta Metadata { get; set; } = new();
     }
 }
