@@ -6,7 +6,7 @@ namespace Slipway.Kube.Controllers;
 /// <summary>Whether a change is worth a pass. A change that is not leaves no trace: it neither wakes a key nor moves a wait.</summary>
 internal static class Predicates
 {
-    /// <summary>For a controller's own kind: its spec, its deletion, or a person's wish by annotation. Not its status: we write that.</summary>
+    /// <summary>For a controller's own kind: its spec, its deletion and what holds that up, or a person's wish by annotation. Not its status: we write that.</summary>
     public static bool WantsPass<T>(T? old, T? now, string reconcileAnnotation)
         where T : class, IKubernetesObject<V1ObjectMeta>
     {
@@ -19,6 +19,7 @@ internal static class Predicates
         return (now.Metadata.Generation is null or 0 && ResourceVersionChanged(old, now))
             || old.Metadata.Generation != now.Metadata.Generation
             || old.Metadata.DeletionTimestamp != now.Metadata.DeletionTimestamp
+            || !(old.Metadata.Finalizers ?? []).SequenceEqual(now.Metadata.Finalizers ?? [])
             || Annotation(old, reconcileAnnotation) != Annotation(now, reconcileAnnotation);
     }
 

@@ -37,6 +37,29 @@ public sealed class PredicatesTests
 
     [Requirement("R9")]
     [Fact]
+    public void WantsPass_WhenAFinalizerComesOrGoes_IsTrue()
+    {
+        var (without, with, still) = (Widget.Named("a", 1), Widget.Named("a", 2), Widget.Named("a", 3));
+        with.Metadata.Finalizers = ["example.com/hold"];
+        still.Metadata.Finalizers = ["example.com/hold"];
+        WantsPass(without, with).ShouldBeTrue();
+        WantsPass(with, still).ShouldBeFalse();
+        WantsPass(with, without).ShouldBeTrue();
+    }
+
+    [Requirement("R9", "ops#668")]
+    [Fact]
+    public void ResourceVersionChanged_WhenOnlyTheStatusDid_IsTrueAndForTheSameVersionFalse()
+    {
+        var ready = Widget.Named("a", 2) with { Status = new WidgetStatus { Phase = "Ready" } };
+        Predicates.ResourceVersionChanged(Widget.Named("a", 1), ready).ShouldBeTrue();
+        Predicates.ResourceVersionChanged(ready, ready).ShouldBeFalse();
+        Predicates.ResourceVersionChanged(null, ready).ShouldBeTrue();
+        Predicates.ResourceVersionChanged(ready, null).ShouldBeTrue();
+    }
+
+    [Requirement("R9")]
+    [Fact]
     public void WantsPass_WhenSomebodyAsksByAnnotation_IsTrueOnceForEachValue()
     {
         WantsPass(Annotated(1, null), Annotated(2, "now")).ShouldBeTrue();
