@@ -7,11 +7,21 @@ internal sealed class TestClock : FakeTimeProvider
 {
     private readonly Lock _lock = new();
     private readonly List<TimeSpan> _timers = [];
+    private int _fired;
     private TaskCompletionSource _added = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>How often a timer has gone off: who waits without polling makes it once.</summary>
+    public int Fired => Volatile.Read(ref _fired);
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
-        var timer = base.CreateTimer(callback, state, dueTime, period);
+        var timer = base.CreateTimer(
+            argument =>
+            {
+                Interlocked.Increment(ref _fired);
+                callback(argument);
+            },
+            state, dueTime, period);
         lock (_lock)
         {
             _timers.Add(dueTime);

@@ -52,6 +52,50 @@ public sealed class WorkQueueTests : IDisposable
     }
 
     [Fact]
+    public async Task Add_WhenTheKeyIsDone_HandsItOutAgain()
+    {
+        for (var turn = 0; turn < 3; turn++)
+        {
+            _queue.Add("a");
+            (await TakeAsync()).ShouldBe("a");
+            _queue.Done("a");
+        }
+    }
+
+    [Fact]
+    public async Task TakeAsync_WhenSeveralKeysAreReady_KeepsTheOrderInWhichTheyCame()
+    {
+        string[] keys = ["c", "a", "d", "b"];
+        foreach (var key in keys)
+        {
+            _queue.Add(key);
+        }
+
+        _queue.Add("c");
+        new[] { await TakeAsync(), await TakeAsync(), await TakeAsync(), await TakeAsync() }.ShouldBe(keys);
+    }
+
+    [Fact]
+    public async Task Done_WhenADirtyKeyComesBack_StandsBehindThoseThatWaitAlready()
+    {
+        _queue.Add("a");
+        await TakeAsync();
+        _queue.Add("a");
+        _queue.Add("b");
+        _queue.Done("a");
+        new[] { await TakeAsync(), await TakeAsync() }.ShouldBe(["b", "a"]);
+    }
+
+    [Fact]
+    public void Done_WhenTheKeyIsNotInFlight_IsHarmless()
+    {
+        _queue.Done("unknown");
+        _queue.Add("a");
+        _queue.Done("a");
+        _queue.Count.ShouldBe(1);
+    }
+
+    [Fact]
     public async Task TakeAsync_WhenTheQueueIsEmpty_WaitsForAnAdd()
     {
         var take = TakeAsync();
@@ -137,6 +181,46 @@ public sealed class WorkQueueTests : IDisposable
     }
 
     [Fact]
+    public async Task AddAfter_WhenTheKeyIsInFlight_WaitsPastItsDone()
+    {
+        _queue.Add("a");
+        await TakeAsync();
+        _queue.AddAfter("a", TimeSpan.FromSeconds(10));
+        _queue.Done("a");
+        NothingIsReady();
+        _clock.Advance(TimeSpan.FromSeconds(10));
+        (await TakeAsync()).ShouldBe("a");
+    }
+
+    [Fact]
+    public async Task AddAfter_WhenTheKeyIsDirty_BringsItBackOnce()
+    {
+        _queue.Add("a");
+        await TakeAsync();
+        _queue.Add("a");
+        _queue.AddAfter("a", TimeSpan.FromSeconds(10));
+        _queue.Done("a");
+        (await TakeAsync()).ShouldBe("a");
+        _queue.Done("a");
+        _clock.Advance(TimeSpan.FromSeconds(10));
+        NothingIsReady();
+    }
+
+    [Fact]
+    public async Task Add_WhenAKeyInFlightWaits_OvertakesThatWaitToo()
+    {
+        _queue.Add("a");
+        await TakeAsync();
+        _queue.AddAfter("a", TimeSpan.FromSeconds(10));
+        _queue.Add("a");
+        _queue.Done("a");
+        (await TakeAsync()).ShouldBe("a");
+        _queue.Done("a");
+        _clock.Advance(TimeSpan.FromSeconds(10));
+        NothingIsReady();
+    }
+
+    [Fact]
     public void AddAfter_WhenThereIsNothingToWaitFor_AddsAtOnce()
     {
         _queue.AddAfter("a", TimeSpan.Zero);
@@ -164,16 +248,20 @@ public sealed class WorkQueueTests : IDisposable
         _queue.Count.ShouldBe(1);
     }
 
-    // Nothing polls: with nothing due there is no timer but the one that the queue keeps.
+    [Requirement("R11", "ops: polling")]
     [Fact]
-    public async Task AddAfter_WhenTimePasses_WakesNobodyBeforeTheTime()
+    public void AddAfter_WhenTimePasses_WakesNobodyBeforeTheTime()
     {
-        await _clock.TimerAsync(Timeout.InfiniteTimeSpan);
         _queue.AddAfter("a", TimeSpan.FromHours(1));
+        _queue.AddAfter("b", TimeSpan.FromHours(2));
         _clock.Advance(TimeSpan.FromMinutes(59));
-        _queue.Count.ShouldBe(0);
+        (_queue.Count, _clock.Fired).ShouldBe((0, 0));
         _clock.Advance(TimeSpan.FromMinutes(1));
-        _queue.Count.ShouldBe(1);
+        (_queue.Count, _clock.Fired).ShouldBe((1, 1));
+        _clock.Advance(TimeSpan.FromHours(1));
+        (_queue.Count, _clock.Fired).ShouldBe((2, 2));
+        _clock.Advance(TimeSpan.FromHours(10));
+        _clock.Fired.ShouldBe(2, "with nothing due, nothing wakes");
     }
 
     [Requirement("R13", "ops: five tries")]
@@ -191,6 +279,31 @@ public sealed class WorkQueueTests : IDisposable
         }
 
         _queue.NumRequeues("a").ShouldBe(10);
+    }
+
+    [Fact]
+    public void NumRequeues_AsAKeyFails_CountsUpAndAnotherKeysStaysAtNone()
+    {
+        _queue.NumRequeues("a").ShouldBe(0);
+        _queue.AddRateLimited("a");
+        _queue.AddRateLimited("a");
+        (_queue.NumRequeues("a"), _queue.NumRequeues("b")).ShouldBe((2, 0));
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        _queue.Count.ShouldBe(1, "the first wait, the shorter of the two, counts");
+        _queue.Forget("b");
+    }
+
+    [Requirement("R13")]
+    [Requirement("R25")]
+    [Fact]
+    public void AddRateLimited_WhenChanceHasItsSay_WaitsThatMuchLonger()
+    {
+        using var queue = new WorkQueue<string>(_clock, FromOneSecond, () => 0.5);
+        queue.AddRateLimited("a");
+        _clock.Advance(TimeSpan.FromMilliseconds(1049));
+        queue.Count.ShouldBe(0);
+        _clock.Advance(TimeSpan.FromMilliseconds(1));
+        queue.Count.ShouldBe(1);
     }
 
     [Fact]
@@ -228,6 +341,20 @@ public sealed class WorkQueueTests : IDisposable
     }
 
     [Fact]
+    public void AddRateLimited_WhenGivenAMost_WaitsNoLongerAndCountsAllTheSame()
+    {
+        for (var failure = 0; failure < 6; failure++)
+        {
+            _queue.AddRateLimited("other");
+            _queue.AddRateLimited("a", atMost: TimeSpan.FromSeconds(2));
+        }
+
+        _queue.NumRequeues("a").ShouldBe(6);
+        _clock.Advance(TimeSpan.FromSeconds(2));
+        _queue.Count.ShouldBe(2);
+    }
+
+    [Fact]
     public async Task ShutDown_WhenKeysAreQueuedAndInFlight_HandsOutNothingNew()
     {
         _queue.Add("flying");
@@ -255,39 +382,64 @@ public sealed class WorkQueueTests : IDisposable
         (await _queue.TakeAsync(Token).Soon()).ShutDown.ShouldBeTrue();
     }
 
+    [Fact]
+    public async Task ShutDown_WhenAKeyInFlightIsDirty_LetsItFinishAndNotComeBack()
+    {
+        _queue.Add("a");
+        await TakeAsync();
+        _queue.Add("a");
+        _queue.ShutDown();
+        _queue.IsIdle.ShouldBeFalse("it is still in flight");
+        _queue.Done("a");
+        _queue.IsIdle.ShouldBeTrue();
+        (await _queue.TakeAsync(Token).Soon()).ShutDown.ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task ShutDown_WhenKeysComeLater_TakesNoneIn()
+    {
+        _queue.ShutDown();
+        _queue.ShutDown();
+        _queue.Add("a");
+        _queue.AddAfter("b", TimeSpan.FromSeconds(1));
+        _queue.AddRateLimited("c");
+        _clock.Advance(TimeSpan.FromMinutes(1));
+        NothingIsReady();
+        (await _queue.TakeAsync(Token).Soon()).ShutDown.ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task ShutDown_WhenManyWaitForAKey_LetsAllOfThemGo()
+    {
+        var takes = Enumerable.Range(0, 4).Select(_ => _queue.TakeAsync(Token)).ToList();
+        _queue.ShutDown();
+        (await Task.WhenAll(takes).Soon()).ShouldAllBe(take => take.ShutDown);
+    }
+
     private enum Op
     {
         Add,
         AddAfter,
         AddRateLimited,
+        Forget,
         Take,
         Done,
         Advance,
     }
 
-    // Against a model that is too simple to be wrong: a key wants a pass from an add until it is handed out.
+    // Against a model that is too simple to be wrong: a key wants a pass, and from when on, until it is handed out.
     [Fact]
-    public void Any_WhenOperationsComeInAnyOrder_NoKeyRunsTwiceAtOnceAndNoneIsLost() =>
+    public void Any_WhenOperationsComeInAnyOrder_NoKeyRunsTwiceAtOnceOrTooEarlyAndNoneIsLost() =>
         Gen.Select(Gen.Enum<Op>(), Gen.Int[0, 3], Gen.Int[0, 5]).Array[0, 60].Sample(operations =>
         {
-            var clock = new TestClock();
-            using var queue = new WorkQueue<int>(clock, FromOneSecond, () => 0);
-            var (wanting, running) = (new HashSet<int>(), new HashSet<int>());
+            using var model = new Model();
             foreach (var (operation, key, seconds) in operations)
             {
-                Apply(operation, key, seconds, queue, clock, wanting, running);
+                model.Apply(operation, key, TimeSpan.FromSeconds(seconds));
+                model.ReadyAsItShouldBe().ShouldBeTrue();
             }
 
-            // At the end every wait is over and every worker free: whatever wanted a pass gets one, and nothing else does.
-            running.ToList().ForEach(queue.Done);
-            running.Clear();
-            clock.Advance(TimeSpan.FromHours(1));
-            while (queue.Count > 0)
-            {
-                Take(queue, wanting, running);
-            }
-
-            return wanting.Count == 0;
+            return model.EndsWithNothingLost();
         });
 
     [Fact(Timeout = 60_000)]
@@ -327,44 +479,83 @@ public sealed class WorkQueueTests : IDisposable
         await Task.WhenAll(workers).Soon();
     }
 
-    private static void Apply(
-        Op operation, int key, int seconds, WorkQueue<int> queue, TestClock clock, HashSet<int> wanting, HashSet<int> running)
-    {
-        switch (operation)
-        {
-            case Op.Add:
-                queue.Add(key);
-                wanting.Add(key);
-                break;
-            case Op.AddAfter:
-                queue.AddAfter(key, TimeSpan.FromSeconds(seconds));
-                wanting.Add(key);
-                break;
-            case Op.AddRateLimited:
-                queue.AddRateLimited(key);
-                wanting.Add(key);
-                break;
-            case Op.Take when queue.Count > 0:
-                Take(queue, wanting, running);
-                break;
-            case Op.Done when running.Remove(key):
-                queue.Done(key);
-                break;
-            case Op.Advance:
-                clock.Advance(TimeSpan.FromSeconds(seconds));
-                break;
-        }
-    }
-
-    private static void Take(WorkQueue<int> queue, HashSet<int> wanting, HashSet<int> running)
-    {
-        var take = queue.TakeAsync(CancellationToken.None);
-        take.IsCompletedSuccessfully.ShouldBeTrue("a ready key is handed out at once");
-        running.Add(take.Result.Key).ShouldBeTrue("the key is in flight already");
-        wanting.Remove(take.Result.Key).ShouldBeTrue("nobody wanted this pass");
-    }
-
     private async Task<string> TakeAsync() => (await _queue.TakeAsync(Token).Soon()).Key;
 
     private void NothingIsReady() => _queue.Count.ShouldBe(0);
+
+    private sealed class Model : IDisposable
+    {
+        private readonly TestClock _clock = new();
+        private readonly WorkQueue<int> _queue;
+        private readonly Dictionary<int, DateTimeOffset> _wanting = [];
+        private readonly Dictionary<int, int> _failures = [];
+        private readonly HashSet<int> _running = [];
+
+        public Model() => _queue = new WorkQueue<int>(_clock, FromOneSecond, () => 0);
+
+        private DateTimeOffset Now => _clock.GetUtcNow();
+
+        public void Dispose() => _queue.Dispose();
+
+        public void Apply(Op operation, int key, TimeSpan time)
+        {
+            switch (operation)
+            {
+                case Op.Add:
+                    _queue.Add(key);
+                    Want(key, TimeSpan.Zero);
+                    break;
+                case Op.AddAfter:
+                    _queue.AddAfter(key, time);
+                    Want(key, time);
+                    break;
+                case Op.AddRateLimited:
+                    _queue.AddRateLimited(key);
+                    _failures[key] = _failures.GetValueOrDefault(key) + 1;
+                    Want(key, FromOneSecond.Delay(_failures[key], 0));
+                    break;
+                case Op.Forget:
+                    _queue.Forget(key);
+                    _failures.Remove(key);
+                    break;
+                case Op.Take when _queue.Count > 0:
+                    Take();
+                    break;
+                case Op.Done when _running.Remove(key):
+                    _queue.Done(key);
+                    break;
+                case Op.Advance:
+                    _clock.Advance(time);
+                    break;
+            }
+        }
+
+        public bool ReadyAsItShouldBe() => _queue.Count == _wanting.Count(wanted => wanted.Value <= Now && !_running.Contains(wanted.Key));
+
+        /// <summary>Every wait is over and every worker free: whatever wanted a pass gets one, and nothing else does.</summary>
+        public bool EndsWithNothingLost()
+        {
+            _running.ToList().ForEach(_queue.Done);
+            _running.Clear();
+            _clock.Advance(TimeSpan.FromHours(1));
+            while (_queue.Count > 0)
+            {
+                Take();
+            }
+
+            return _wanting.Count == 0;
+        }
+
+        private void Want(int key, TimeSpan after) =>
+            _wanting[key] = _wanting.TryGetValue(key, out var due) && due < Now + after ? due : Now + after;
+
+        private void Take()
+        {
+            var take = _queue.TakeAsync(CancellationToken.None);
+            take.IsCompletedSuccessfully.ShouldBeTrue("a ready key is handed out at once");
+            _running.Add(take.Result.Key).ShouldBeTrue("the key is in flight already");
+            _wanting.Remove(take.Result.Key, out var due).ShouldBeTrue("nobody wanted this pass");
+            due.ShouldBeLessThanOrEqualTo(Now);
+        }
+    }
 }
