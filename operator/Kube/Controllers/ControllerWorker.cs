@@ -83,7 +83,7 @@ internal sealed partial class ControllerWorker<E>(
             var key = NamespacedName.Of((now ?? old)!);
             if (_unseen.Seen(key, now?.Metadata.ResourceVersion) || Predicates.WantsPass(old, now, options.ReconcileAnnotation))
             {
-                _queue.Add(key);
+                Add(key);
             }
         });
         foreach (var source in sources)
@@ -98,6 +98,19 @@ internal sealed partial class ControllerWorker<E>(
     public void ShutDown() => _queue.ShutDown();
 
     public void Dispose() => _queue.Dispose();
+
+    /// <summary>What was there before the process, the history above all, must not keep what is new waiting.</summary>
+    private void Add(NamespacedName key)
+    {
+        if (store.HasSynced)
+        {
+            _queue.Add(key);
+        }
+        else
+        {
+            _queue.AddLowPriority(key);
+        }
+    }
 
     private async Task WorkAsync(CancellationToken abort)
     {

@@ -5,8 +5,8 @@ namespace Slipway.Kube.Queue;
 
 /// <summary>
 /// Keys that want a pass. A key is handed out once at a time: added again before its turn it stays one, added while it is in flight
-/// it comes back when that pass is done. A key can also wait: the earliest time counts, and an Add overtakes the wait.
-/// After client-go's and controller-runtime's queues, by meaning.
+/// it comes back when that pass is done. A key can also wait: the earliest time counts, and an Add overtakes the wait. Keys of low
+/// priority come when there are no others, and now and then in between. After client-go's and controller-runtime's queues, by meaning.
 /// </summary>
 internal sealed class WorkQueue<TKey> : IDisposable
     where TKey : notnull
@@ -14,10 +14,16 @@ internal sealed class WorkQueue<TKey> : IDisposable
     // Longer than any timer wants, shorter than any timer may (49 days).
     private static readonly TimeSpan LongestTimer = TimeSpan.FromDays(1);
 
+    // One turn in so many is that of a key of low priority, whatever else there is.
+    private const int LowPriorityTurns = 8;
+
     private readonly Lock _lock = new();
-    private readonly Channel<TKey> _ready = Channel.CreateUnbounded<TKey>();
+    // One for each key that is queued, for whoever waits.
+    private readonly Channel<bool> _ready = Channel.CreateUnbounded<bool>();
+    private readonly Queue<Entry> _entries = new();
+    private readonly Queue<Entry> _lowEntries = new();
     // Added and not yet handed out / handed out and not yet done / added while in flight. Each since when.
-    private readonly Dictionary<TKey, long> _queued = [];
+    private readonly Dictionary<TKey, Entry> _queued = [];
     private readonly Dictionary<TKey, long> _inFlight = [];
     private readonly Dictionary<TKey, long> _dirty = [];
     // Waiting keys, each once, by the timestamp at which they are due.
@@ -28,6 +34,7 @@ internal sealed class WorkQueue<TKey> : IDisposable
     private readonly Func<double> _jitter;
     private readonly QueueMetrics? _metrics;
     private readonly ITimer _timer;
+    private int _turns;
     private bool _shutDown;
 
     public WorkQueue(TimeProvider time, Backoff backoff, Func<double> jitter, QueueMetrics? metrics = null)
@@ -81,6 +88,15 @@ internal sealed class WorkQueue<TKey> : IDisposable
         lock (_lock)
         {
             AddLocked(key);
+        }
+    }
+
+    /// <summary>For what can wait for everything else, such as thousands of objects that were there before the process. Add overtakes it.</summary>
+    public void AddLowPriority(TKey key)
+    {
+        lock (_lock)
+        {
+            AddLocked(key, low: true);
         }
     }
 
@@ -150,13 +166,9 @@ internal sealed class WorkQueue<TKey> : IDisposable
                     break;
                 }
 
-                if (_ready.Reader.TryRead(out var key))
+                if (_ready.Reader.TryRead(out _))
                 {
-                    _queued.Remove(key, out var since);
-                    _inFlight.Add(key, _time.GetTimestamp());
-                    _metrics?.Depth.Dec();
-                    _metrics?.QueueTime.Observe(_time.GetElapsedTime(since).TotalSeconds);
-                    return (false, key);
+                    return (false, NextLocked());
                 }
             }
         }
@@ -200,7 +212,26 @@ internal sealed class WorkQueue<TKey> : IDisposable
         _timer.Dispose();
     }
 
-    private void AddLocked(TKey key)
+    /// <summary>There is one: the caller has its token.</summary>
+    private TKey NextLocked()
+    {
+        var (first, second) = ++_turns % LowPriorityTurns == 0 ? (_lowEntries, _entries) : (_entries, _lowEntries);
+        Entry? entry;
+        do
+        {
+            // Entries that an Add has overtaken are still in their line.
+            if (!first.TryDequeue(out entry)) entry = second.Dequeue();
+        }
+        while (!_queued.TryGetValue(entry.Key, out var current) || current != entry);
+
+        _queued.Remove(entry.Key);
+        _inFlight.Add(entry.Key, _time.GetTimestamp());
+        _metrics?.Depth.Dec();
+        _metrics?.QueueTime.Observe(_time.GetElapsedTime(entry.Since).TotalSeconds);
+        return entry.Key;
+    }
+
+    private void AddLocked(TKey key, bool low = false)
     {
         if (_shutDown)
         {
@@ -208,7 +239,17 @@ internal sealed class WorkQueue<TKey> : IDisposable
         }
 
         _waiting.Remove(key, out _, out _);
-        if (_queued.ContainsKey(key) || _dirty.ContainsKey(key))
+        if (_queued.TryGetValue(key, out var queued))
+        {
+            if (queued.Low && !low)
+            {
+                EnqueueLocked(new Entry(key, queued.Since, Low: false));
+            }
+
+            return;
+        }
+
+        if (_dirty.ContainsKey(key))
         {
             return;
         }
@@ -220,15 +261,21 @@ internal sealed class WorkQueue<TKey> : IDisposable
         }
         else
         {
-            ReadyLocked(key, _time.GetTimestamp());
+            ReadyLocked(key, _time.GetTimestamp(), low);
         }
     }
 
-    private void ReadyLocked(TKey key, long since)
+    private void ReadyLocked(TKey key, long since, bool low = false)
     {
-        _queued.Add(key, since);
-        _ready.Writer.TryWrite(key);
+        EnqueueLocked(new Entry(key, since, low));
+        _ready.Writer.TryWrite(true);
         _metrics?.Depth.Inc();
+    }
+
+    private void EnqueueLocked(Entry entry)
+    {
+        _queued[entry.Key] = entry;
+        (entry.Low ? _lowEntries : _entries).Enqueue(entry);
     }
 
     private void WaitLocked(TKey key, TimeSpan delay)
@@ -268,4 +315,9 @@ internal sealed class WorkQueue<TKey> : IDisposable
         var wait = TimeSpan.FromMilliseconds(Math.Ceiling((due - _time.GetTimestamp()) * 1000.0 / _time.TimestampFrequency));
         _timer.Change(wait < TimeSpan.Zero ? TimeSpan.Zero : wait < LongestTimer ? wait : LongestTimer, Timeout.InfiniteTimeSpan);
     }
+
+    /// <param name="Key">What wants a pass.</param>
+    /// <param name="Since">When it was added.</param>
+    /// <param name="Low">Whether others go first.</param>
+    private sealed record Entry(TKey Key, long Since, bool Low);
 }

@@ -416,9 +416,64 @@ public sealed class WorkQueueTests : IDisposable
         (await Task.WhenAll(takes).Soon()).ShouldAllBe(take => take.ShutDown);
     }
 
+    // Ten thousand finished builds at a start, and one new one.
+    [Fact]
+    public async Task AddLowPriority_WhenOthersAreReady_ComesAfterThem()
+    {
+        _queue.AddLowPriority("old");
+        _queue.AddLowPriority("older");
+        _queue.Add("new");
+        (await TakeAsync()).ShouldBe("new");
+        (await TakeAsync()).ShouldBe("old");
+        (await TakeAsync()).ShouldBe("older");
+        NothingIsReady();
+    }
+
+    [Fact]
+    public async Task Add_WhenTheKeyIsQueuedWithLowPriority_OvertakesThat()
+    {
+        _queue.AddLowPriority("a");
+        _queue.AddLowPriority("b");
+        _queue.Add("b");
+        _queue.Count.ShouldBe(2);
+        (await TakeAsync()).ShouldBe("b");
+        (await TakeAsync()).ShouldBe("a");
+        _queue.Done("b");
+        NothingIsReady();
+    }
+
+    [Fact]
+    public async Task AddLowPriority_WhenTheKeyIsQueuedOrInFlight_ChangesNothingForIt()
+    {
+        _queue.Add("a");
+        _queue.AddLowPriority("a");
+        _queue.Count.ShouldBe(1);
+        await TakeAsync();
+        _queue.AddLowPriority("a");
+        NothingIsReady();
+        _queue.Done("a");
+        (await TakeAsync()).ShouldBe("a");
+    }
+
+    // Or a process that is always busy would never look at what it found.
+    [Fact]
+    public async Task AddLowPriority_WhenTheQueueIsNeverEmpty_HasItsTurnAllTheSame()
+    {
+        _queue.AddLowPriority("old");
+        var turns = new List<string>();
+        for (var turn = 0; turn < 20; turn++)
+        {
+            _queue.Add($"new {turn}");
+            turns.Add(await TakeAsync());
+        }
+
+        turns.IndexOf("old").ShouldBeInRange(1, 10);
+    }
+
     private enum Op
     {
         Add,
+        AddLowPriority,
         AddAfter,
         AddRateLimited,
         Forget,
@@ -503,6 +558,10 @@ public sealed class WorkQueueTests : IDisposable
             {
                 case Op.Add:
                     _queue.Add(key);
+                    Want(key, TimeSpan.Zero);
+                    break;
+                case Op.AddLowPriority:
+                    _queue.AddLowPriority(key);
                     Want(key, TimeSpan.Zero);
                     break;
                 case Op.AddAfter:
