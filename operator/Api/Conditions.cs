@@ -18,12 +18,15 @@ internal static class Conditions
 
     private const int MessageLimit = 1024;
 
-    /// <summary>The conditions as they should be; a type that is not among <paramref name="wanted"/> goes away.</summary>
+    /// <summary>
+    /// The conditions as they should be, one of a type: the first that is wanted. A type that is not among
+    /// <paramref name="wanted"/> goes away.
+    /// </summary>
     public static IReadOnlyList<V1Condition> Merge(
         IReadOnlyList<V1Condition>? current, IEnumerable<Condition> wanted, long? generation, DateTimeOffset now)
     {
         var before = (current ?? []).ToLookup(condition => condition.Type);
-        return [.. wanted.OrderBy(condition => condition.Type, StringComparer.Ordinal)
+        return [.. wanted.DistinctBy(condition => condition.Type).OrderBy(condition => condition.Type, StringComparer.Ordinal)
             .Select(condition => Written(condition, before[condition.Type].FirstOrDefault(), generation, now))];
     }
 

@@ -1,3 +1,4 @@
+using k8s;
 using k8s.Models;
 using Slipway.Api;
 
@@ -29,6 +30,23 @@ public sealed class ConditionsTests
     public void Merge_WhenTypesAreGiven_SortsThemAndDropsOthers() => Conditions
         .Merge([Ready(Conditions.True)], [new Condition(Conditions.Stalled, Conditions.True, "A", "a"), new Condition(Conditions.Complete, Conditions.True, "A", "a")], 1, Now)
         .Select(condition => condition.Type).ShouldBe([Conditions.Complete, Conditions.Stalled]);
+
+    // The API server refuses a status with two of a type, and would do so for ever.
+    [Fact]
+    public void Merge_WhenATypeIsWantedTwice_KeepsTheFirst() => Conditions
+        .Merge(null, [new Condition(Conditions.Ready, Conditions.False, "A", "a"), new Condition(Conditions.Ready, Conditions.True, "B", "b")], 1, Now)
+        .Single().Reason.ShouldBe("A");
+
+    // Finer than what metav1.Time keeps, a time would differ in each pass.
+    [Requirement("R18", "metav1.Time: whole seconds")]
+    [Fact]
+    public void Merge_WhenWrittenAndReadBack_IsTheSameAnHourLater()
+    {
+        Condition[] wanted = [new(Conditions.Ready, Conditions.True, "A", "a"), new(Conditions.Reconciling, Conditions.True, "B", "b")];
+        var written = Conditions.Merge(null, wanted, 1, Now);
+        var read = KubernetesJson.Deserialize<List<V1Condition>>(KubernetesJson.Serialize(written).Replace(".000000Z", "Z", StringComparison.Ordinal));
+        KubernetesJson.Serialize(Conditions.Merge(read, wanted, 1, Now.AddHours(1))).ShouldBe(KubernetesJson.Serialize(written));
+    }
 
     [Fact]
     public void Merge_WhenMessageIsLong_FitsTheSchema() => Conditions
