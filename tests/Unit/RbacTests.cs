@@ -22,6 +22,7 @@ public sealed class RbacTests
         used.Except(granted).ShouldBeEmpty("used, and not granted");
     }
 
+    [Requirement("R8")]
     [Theory, MemberData(nameof(Places))]
     public void ClusterRole_WhenItComesToSecrets_CreatesAndDeletesAndNothingElse(string place) =>
         Rights(place, "clusterrole.yaml").Where(right => right.Resource is "secrets" or "*" || right.Group == "*" || right.Verb == "*")

@@ -74,6 +74,7 @@ public sealed partial class BuildTests(ApiServerFixture fixture)
         writes.Count.ShouldBeLessThanOrEqualTo(MostWrites, string.Join('\n', writes));
     }
 
+    [Requirement("R18", "ops#594")]
     [Fact]
     public async Task Build_WhenItHasTwoPlatforms_WritesOnceAStep()
     {
@@ -127,6 +128,7 @@ public sealed partial class BuildTests(ApiServerFixture fixture)
         await Eventually.SoAsync("the other Job is going", () => story.Client.GetOrDefaultAsync<V1Job>(NamespacedName.Of(other), default), seen => seen?.Metadata.DeletionTimestamp is not null);
     }
 
+    [Requirement("R16")]
     [Fact]
     public async Task Build_WhenSomebodyEditsItInTheMiddleOfAPass_EndsRight()
     {

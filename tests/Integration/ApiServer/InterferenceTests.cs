@@ -82,6 +82,8 @@ public sealed class InterferenceTests(ApiServerFixture fixture)
         done.Metadata.Labels[EditLabel].ShouldBe(edits.ToString(CultureInfo.InvariantCulture), "no write of ours takes another's back");
     }
 
+    [Requirement("R14")]
+    [Requirement("R16")]
     [Fact]
     public async Task Build_WhenItsStatusMetManyConflicts_IsWrittenSoonAfterTheLast()
     {

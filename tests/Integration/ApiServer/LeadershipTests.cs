@@ -7,6 +7,7 @@ namespace Slipway.Tests.Integration.ApiServer;
 
 /// <summary>Two operators on one cluster.</summary>
 [Collection(ApiServerTests.Name)]
+[Requirement("R20")]
 public sealed class LeadershipTests(ApiServerFixture fixture) : IAsyncLifetime
 {
     private static readonly NamespacedName LeaseName = new(LocalApiServer.OperatorNamespace, "slipway");

@@ -81,6 +81,7 @@ public sealed class OperatorTests(ApiServerFixture fixture)
         done.Status!.IndexDigest.ShouldBe(Story.Digest('a'));
     }
 
+    [Requirement("R8")]
     [Fact]
     public async Task Operator_WhenItWorks_ReadsNoSecretOutsideItsNamespace()
     {

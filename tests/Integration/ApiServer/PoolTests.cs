@@ -57,6 +57,7 @@ public sealed class PoolTests(ApiServerFixture fixture)
         }
     }
 
+    [Requirement("R17")]
     [Fact]
     public async Task Pool_WhenItIsReady_HasAppliedItsObjectsUnderOneName()
     {

@@ -18,8 +18,19 @@ public sealed partial class CrdTests
         SchemaComparison.Differences(Root(plural), type).ShouldBeEmpty();
     }
 
+    [Requirement("R7")]
     [Theory, MemberData(nameof(Plurals))]
     public void Schema_WhenWalked_DescribesAndBoundsEveryField(string plural) => SchemaLint.Findings(Root(plural)).ShouldBeEmpty();
+
+    // A value that the model does not know must not make the whole object unreadable. The two numbers have defaults in the schema.
+    [Requirement("R7")]
+    [Fact]
+    public void Models_WhenWalked_HoldNoEnumAndNoValueThatMustBeThere() =>
+        Models(typeof(V1Alpha1BuilderPool), []).Concat(Models(typeof(V1Alpha1ImageBuild), [])).Distinct()
+            .SelectMany(type => type.GetProperties(BindingFlags.Public | BindingFlags.Instance))
+            .Where(property => property.CanWrite && (Nullable.GetUnderlyingType(property.PropertyType)?.IsEnum ?? property.PropertyType.IsValueType))
+            .Select(property => $"{property.DeclaringType!.Name}.{property.Name}")
+            .ShouldBe(["PoolReplicas.Min", "PoolReplicas.Max"]);
 
     [Theory, MemberData(nameof(Plurals))]
     public void Schema_WhenItRefersToSecrets_NamesNoOtherNamespace(string plural) =>
@@ -76,6 +87,11 @@ public sealed partial class CrdTests
     }
 
     internal static JsonObject Root(string plural) => Version(plural)["schema"]!["openAPIV3Schema"]!.AsObject();
+
+    private static IEnumerable<Type> Models(Type type, HashSet<Type> seen) =>
+        type.Namespace != typeof(V1Alpha1BuilderPool).Namespace
+            ? type.GenericTypeArguments.SelectMany(argument => Models(argument, seen))
+            : !seen.Add(type) ? [] : type.GetProperties().SelectMany(property => Models(property.PropertyType, seen)).Prepend(type);
 
     private static JsonObject Version(string plural) => Repository.Crd(plural)["spec"]!["versions"]!.AsArray().Single()!.AsObject();
 

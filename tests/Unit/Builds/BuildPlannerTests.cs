@@ -69,6 +69,7 @@ public sealed class BuildPlannerTests
         plan.RequeueAfter.ShouldBeNull();
     }
 
+    [Requirement("R16", "cr#1464")]
     [Fact]
     public void Plan_WhenItsOwnJobIsNotInTheStoreYet_CreatesNoSecondOne()
     {
@@ -82,6 +83,7 @@ public sealed class BuildPlannerTests
         second.Status.Platforms!.ShouldHaveSingleItem().Phase.ShouldBe(PlatformPhases.Building);
     }
 
+    [Requirement("R16")]
     [Fact]
     public void Plan_WhenJobsWereCreatedAndTheStatusWriteWasLost_TakesThemAsTheyAre()
     {
@@ -128,6 +130,7 @@ public sealed class BuildPlannerTests
         plan.Status.Phase.ShouldBe(Phases.Publishing);
     }
 
+    [Requirement("R18")]
     [Fact]
     public void Plan_WhenPublished_IsSucceededWithTheIndexDigest()
     {
@@ -147,6 +150,7 @@ public sealed class BuildPlannerTests
         plan.WithdrawSlots.ShouldBeTrue();
     }
 
+    [Requirement("R18")]
     [Fact]
     public void Plan_WhenFinishedAndReadAgain_ChangesNothing()
     {
@@ -160,6 +164,35 @@ public sealed class BuildPlannerTests
         plan.Deletes.ShouldBeEmpty();
         plan.RequeueAfter.ShouldBe(TimeSpan.FromMinutes(9));
     }
+
+    public static TheoryData<string> States => [.. StatesByName.Keys];
+
+    private static readonly Dictionary<string, Func<BuildSnapshot>> StatesByName = new()
+    {
+        ["looked up"] = () => Snapshot(Build()),
+        ["queued"] = () => Snapshot(OfCommit(Amd64)) with { Slots = new Dictionary<string, SlotAnswer> { [Amd64] = SlotAnswer.Waiting(WaitReason.NoBuilderReady) } },
+        ["building"] = () => BothRunning().Snapshot,
+        ["published"] = Published,
+        ["without a pool"] = () => Snapshot(Build()) with { Pool = null },
+    };
+
+    // A message that tells how long something has taken makes every pass a write.
+    [Requirement("R18")]
+    [Theory, MemberData(nameof(States))]
+    public void Plan_WhenOnlyTimeHasPassed_WritesTheSameStatus(string state)
+    {
+        var snapshot = StatesByName[state]();
+        var seen = snapshot.After(BuildPlanner.Plan(snapshot));
+
+        var later = BuildPlanner.Plan(seen.Later(TimeSpan.FromSeconds(7.3)));
+
+        KubernetesJsonOf(later.Status).ShouldBe(KubernetesJsonOf(seen.Build.Status!));
+    }
+
+    [Requirement("R18", "metav1.Time: whole seconds")]
+    [Theory, MemberData(nameof(States))]
+    public void Plan_WhenItIsAFractionPastTheSecond_WritesWholeSeconds(string state) =>
+        KubernetesJsonOf(BuildPlanner.Plan(StatesByName[state]().Later(TimeSpan.FromSeconds(0.678))).Status).ShouldNotMatch(@"\d:\d\d\.\d*[1-9]");
 
     [Fact]
     public void Plan_WhenNobodyNeedsTheLogsAnyMore_DeletesJobsAndMaterialsAndIsSilentThen()
@@ -178,6 +211,7 @@ public sealed class BuildPlannerTests
     }
 
     // The first of several deletions that the store shows brings a pass that still sees the other Jobs.
+    [Requirement("R16")]
     [Fact]
     public void Plan_WhenTheStoreStillShowsWhatWasDeleted_DeletesNothingTwice()
     {
@@ -203,6 +237,7 @@ public sealed class BuildPlannerTests
         BuildMaterials.Of([inline]).ShouldBe([new BuildMaterials(inline.BuildKey!, ClientCertificate: true, InlineSource: true)]);
     }
 
+    [Requirement("R18")]
     [Fact]
     public void Plan_WhenAFinishedBuildIsEditedInAFieldThatDecidesNothing_MovesTheGenerationAlone()
     {
@@ -509,6 +544,7 @@ public sealed class BuildPlannerTests
         BuildPlanner.Plan(deleted.Later(JobResult.StoreLag)).Status.Failure!.Reason.ShouldBe(Reasons.RunnerLost);
     }
 
+    [Requirement("R18")]
     [Fact]
     public void Plan_WhenThereIsNoPool_StallsAndGoesOnWhenItComes()
     {

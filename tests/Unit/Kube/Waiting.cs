@@ -8,4 +8,7 @@ internal static class Waiting
     public static Task<T> Soon<T>(this Task<T> task) => task.WaitAsync(ScriptedApiServer.Patience, TestContext.Current.CancellationToken);
 
     public static Task<T> Soon<T>(this ValueTask<T> task) => task.AsTask().Soon();
+
+    /// <summary>Hangs until cancelled, as work does that heeds its token.</summary>
+    public static Task CancelledAsync(this CancellationToken token) => new TaskCompletionSource().Task.WaitAsync(token);
 }

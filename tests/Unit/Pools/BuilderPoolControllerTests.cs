@@ -58,6 +58,8 @@ public class BuilderPoolControllerTests
         secret.Metadata.OwnerReferences.ShouldHaveSingleItem().Uid.ShouldBe(PoolWorld.PoolUid);
     }
 
+    [Requirement("R17")]
+    [Requirement("R18")]
     [Fact]
     public async Task Reconcile_WhenNothingChanged_MakesNoCallAtAll()
     {
@@ -70,6 +72,7 @@ public class BuilderPoolControllerTests
         _cluster.Calls.ShouldBeEmpty();
     }
 
+    [Requirement("R17")]
     [Fact]
     public async Task Reconcile_WhenSomebodyChangedAChild_PutsItRight()
     {

@@ -94,6 +94,7 @@ public class PoolObjectsTests
         container.ReadinessProbe.PeriodSeconds!.Value.ShouldBeGreaterThanOrEqualTo(10);
     }
 
+    [Requirement("R17")]
     [Fact]
     public void StatefulSet_WhenRendered_LeavesRollingAndOrderToTheOperator()
     {
@@ -142,6 +143,7 @@ public class PoolObjectsTests
         secret.SecretName.ShouldBe("farm-linux-amd64-tls-00112233aabbccdd");
     }
 
+    [Requirement("R17")]
     [Fact]
     public void Objects_WhenRendered_BelongToThePool()
     {
@@ -160,6 +162,7 @@ public class PoolObjectsTests
         }
     }
 
+    [Requirement("R17", "ours: fields that nobody set")]
     [Fact]
     public void Body_WhenApplied_HasNoStatusAndNothingEmpty()
     {

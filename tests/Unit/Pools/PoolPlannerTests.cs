@@ -7,6 +7,7 @@ namespace Slipway.Tests.Unit.Pools;
 
 public class PoolPlannerTests
 {
+    [Requirement("R18")]
     [Fact]
     public void Plan_WhenPoolIsNew_MakesEverythingInOrder()
     {
@@ -99,6 +100,7 @@ public class PoolPlannerTests
         plan.LookAgainAfter.ShouldNotBeNull();
     }
 
+    [Requirement("R17")]
     [Theory]
     [InlineData("50Gi", null, "60Gi", null)]
     [InlineData("50Gi", "fast", "50Gi", "slow")]

@@ -6,6 +6,7 @@ namespace Slipway.Tests.Unit.Pools;
 
 public class PoolProgressTests
 {
+    [Requirement("R18")]
     [Fact]
     public void Status_WhenAllBuildersAreReady_IsReadyAndNothingElse()
     {
@@ -115,6 +116,7 @@ public class PoolProgressTests
         PoolProgress.Status(snapshot).Of("Stalled")!.Message.ShouldContain("resources.limits.memory");
     }
 
+    [Requirement("R18")]
     [Theory]
     [InlineData("CrashLoopBackOff", 5)]
     [InlineData(null, 6)]
@@ -154,6 +156,7 @@ public class PoolProgressTests
         PoolProgress.PatienceEnds(snapshot).ShouldBe(stalled ? null : PoolWorld.Now.AddMinutes(10 - minutes));
     }
 
+    [Requirement("R18")]
     [Theory]
     [InlineData("0/2 nodes are available: 1 Insufficient cpu, 1 node(s) didn't match node selector.", "Insufficient cpu, node(s) didn't match node selector")]
     [InlineData("0/9 nodes are available: 7 node(s) didn't match node selector, 2 Insufficient cpu.", "Insufficient cpu, node(s) didn't match node selector")]
@@ -162,6 +165,7 @@ public class PoolProgressTests
     [InlineData(null, "the scheduler gives no cause")]
     public void Causes_WhenCountsTick_AreTheSame(string? message, string causes) => PodTrouble.Causes(message).ShouldBe(causes);
 
+    [Requirement("R18")]
     [Fact]
     public void Status_WhenSeenAgain_MovesNoTransitionTime()
     {

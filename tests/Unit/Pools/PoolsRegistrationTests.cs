@@ -14,6 +14,7 @@ namespace Slipway.Tests.Unit.Pools;
 
 public class PoolsRegistrationTests
 {
+    [Requirement("R8")]
     [Fact]
     public void AddPools_WhenTheRestIsThere_LetsTheControllerBeMade()
     {
@@ -25,6 +26,7 @@ public class PoolsRegistrationTests
         provider.GetRequiredService<IStore<V1StatefulSet>>().ByIndex(PoolReader.PoolIndex, "builders/farm").ShouldBeEmpty();
     }
 
+    [Requirement("R10")]
     [Fact]
     public void PoolOf_WhenPodIsABuilder_IsItsPool()
     {
@@ -34,6 +36,7 @@ public class PoolsRegistrationTests
         PoolLabels.PoolOf(pod).ShouldBe([new NamespacedName("builders", "farm")]);
     }
 
+    [Requirement("R10")]
     [Fact]
     public void PoolOf_WhenPodIsABuildsJob_IsNone()
     {

@@ -5,6 +5,10 @@ namespace Slipway.Tests.Unit.Kube.Chaos;
 /// happened: in the end the store is equal to a fresh list, whoever only listened to the handlers knows the same, and every key was
 /// reconciled after its last change.
 /// </summary>
+[Requirement("R2")]
+[Requirement("R8")]
+[Requirement("R11")]
+[Requirement("R16")]
 public sealed class ChaosTests
 {
     private const int Seeds = 500;

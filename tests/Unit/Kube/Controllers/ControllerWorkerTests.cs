@@ -132,11 +132,39 @@ public sealed class ControllerWorkerTests : IAsyncLifetime
 
     [Requirement("R12")]
     [Fact]
+    public void Workers_ByDefault_AreFour() => new OperatorOptions().Workers.ShouldBe(4);
+
+    [Requirement("R12")]
+    [Fact]
+    public async Task Pass_WhenAllWorkersAreBusy_WaitsForOne()
+    {
+        var (entered, leave) = (new SemaphoreSlim(0), new SemaphoreSlim(0));
+        _script.OnReconcile = async (widget, _) =>
+        {
+            entered.Release();
+            await leave.WaitAsync(CancellationToken.None);
+            return ReconciliationResult<Widget>.Success(widget);
+        };
+        Store(Widget.Named("c"));
+        _worker.Enqueue(A);
+        _worker.Enqueue(B);
+        _worker.Enqueue(new NamespacedName("ns", "c"));
+        await entered.WaitAsync(TestContext.Current.CancellationToken).Soon();
+        await entered.WaitAsync(TestContext.Current.CancellationToken).Soon();
+        entered.CurrentCount.ShouldBe(0, "there are two workers");
+        leave.Release();
+        await entered.WaitAsync(TestContext.Current.CancellationToken).Soon();
+        leave.Release(2);
+        (await NextAsync(), await NextAsync(), await NextAsync()).Item3.Outcome.ShouldBe(PassOutcome.Success);
+    }
+
+    [Requirement("R12")]
+    [Fact]
     public async Task Pass_WhenItTakesTooLong_IsCancelledAndRepeated()
     {
         _script.OnReconcile = async (widget, token) =>
         {
-            await Task.Delay(Timeout.InfiniteTimeSpan, _clock, token);
+            await token.CancelledAsync();
             return ReconciliationResult<Widget>.Success(widget);
         };
         _worker.Enqueue(A);
@@ -213,6 +241,30 @@ public sealed class ControllerWorkerTests : IAsyncLifetime
             Task.FromResult(ReconciliationResult<Widget>.Failure(widget, "no", requeueAfter: TimeSpan.FromSeconds(30)));
         await PassAsync(A);
         await IsRepeatedAfterAsync(TimeSpan.FromSeconds(30));
+    }
+
+    [Requirement("R13")]
+    [Fact]
+    public async Task Pass_WhenItFailsAndAsksForLessThanItsBackoff_WaitsForTheBackoffWhichGoesOnGrowing()
+    {
+        _script.OnReconcile = (widget, _) =>
+            Task.FromResult(ReconciliationResult<Widget>.Failure(widget, "no", requeueAfter: TimeSpan.FromMilliseconds(1)));
+        await PassAsync(A);
+        await IsRepeatedAfterAsync(FirstBackoff);
+        await IsRepeatedAfterAsync(FirstBackoff * 2);
+    }
+
+    [Requirement("R13")]
+    [Fact]
+    public async Task Pass_WhenItSucceedsAtLast_StartsItsBackoffAnew()
+    {
+        var fails = new Queue<bool>([true, true, false, true, false]);
+        _script.OnReconcile = (widget, _) => fails.Dequeue() ? throw new IOException("down") : Done(widget);
+        (await PassAsync(A)).ShouldBe(PassOutcome.Error);
+        await IsRepeatedAfterAsync(FirstBackoff);
+        await IsRepeatedAfterAsync(FirstBackoff * 2);
+        (await PassAsync(A)).ShouldBe(PassOutcome.Error);
+        await IsRepeatedAfterAsync(FirstBackoff);
     }
 
     [Requirement("R13")]
@@ -308,7 +360,7 @@ public sealed class ControllerWorkerTests : IAsyncLifetime
         _script.OnReconcile = async (widget, token) =>
         {
             entered.SetResult();
-            await Task.Delay(Timeout.InfiniteTimeSpan, _clock, token);
+            await token.CancelledAsync();
             return ReconciliationResult<Widget>.Success(widget);
         };
         _worker.Enqueue(A);

@@ -1,14 +1,19 @@
 using System.Collections.Concurrent;
+using System.Text;
+using System.Text.RegularExpressions;
 using System.Threading.Channels;
 using k8s.Models;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using Slipway.Kube;
 using Slipway.Kube.Client;
 using Slipway.Kube.Controllers;
+using Slipway.Kube.Events;
 using Slipway.Kube.Informers;
 using Slipway.Kube.Leadership;
+using Slipway.Kube.Telemetry;
 using Slipway.Kube.Writing;
 
 namespace Slipway.Tests.Unit.Kube.Controllers;
@@ -106,6 +111,68 @@ public sealed class OperatorTests : IAsyncLifetime
         (await NextPassAsync()).ShouldBe("a");
     }
 
+    [Requirement("R9", "ops#668")]
+    [Fact]
+    public async Task ChildEvent_WhenOnlyItsStatusChanged_WakesItsController()
+    {
+        await StartAsync();
+        var (_, jobs) = await SyncAsync();
+        await NextPassAsync();
+        var job = Job("child", "11", "a");
+        await jobs.SendAsync("ADDED", KubeJson.ToNode(job));
+        (await NextPassAsync()).ShouldBe("a");
+        job.Metadata.ResourceVersion = "12";
+        job.Status = new V1JobStatus { Active = 1 };
+        await jobs.SendAsync("MODIFIED", KubeJson.ToNode(job));
+        (await NextPassAsync()).ShouldBe("a");
+    }
+
+    [Requirement("R13")]
+    [Fact]
+    public async Task TerminalError_WhenTheGenerationChanges_IsTriedAgainAndNotBefore()
+    {
+        _script.OnReconcile = (_, _) => throw new TerminalException("never");
+        await StartAsync();
+        var (widgets, _) = await SyncAsync();
+        (await NextPassAsync()).ShouldBe("a");
+        await widgets.SendAsync("MODIFIED", (Widget.Named("a", 11) with { Status = new WidgetStatus { Phase = "Stalled" } }).Json());
+        await widgets.SendAsync("ADDED", Widget.Named("b", 12).Json());
+        (await NextPassAsync()).ShouldBe("b");
+        _clock.Advance(TimeSpan.FromMinutes(4));
+        await widgets.SendAsync("MODIFIED", Widget.Named("a", 13, generation: 2).Json());
+        (await NextPassAsync()).ShouldBe("a");
+        _passes.Reader.TryPeek(out _).ShouldBeFalse();
+    }
+
+    [Requirement("R12")]
+    [Requirement("R23")]
+    [Fact]
+    public async Task Pass_WhenItTimesOut_IsCountedUnderItsControllerAndNotItsKey()
+    {
+        var entered = new TaskCompletionSource();
+        _script.OnReconcile = async (widget, token) =>
+        {
+            entered.TrySetResult();
+            await token.CancelledAsync();
+            return ReconciliationResult<Widget>.Success(widget);
+        };
+        await StartAsync();
+        await SyncAsync();
+        await entered.Task.Soon();
+        _clock.Advance(TimeSpan.FromMinutes(1));
+        (await NextPassAsync()).ShouldBe("a");
+
+        var metrics = _host!.Services.GetRequiredService<OperatorMetrics>();
+        metrics.Timeouts.WithLabels("widgets").Value.ShouldBe(1);
+        metrics.PassErrors.WithLabels("widgets").Value.ShouldBe(1);
+        using var stream = new MemoryStream();
+        await metrics.Registry.CollectAndExportAsTextAsync(stream, Token);
+        var text = Encoding.UTF8.GetString(stream.ToArray());
+        Regex.Matches(text, @"(\w+)=\""").Select(label => label.Groups[1].Value).Distinct()
+            .ShouldBe(["controller", "result", "le", "name", "kind", "code", "method", "host"], ignoreOrder: true);
+        text.ShouldNotContain("\"a\"");
+    }
+
     // Users woke the parent from a second controller, and both raced.
     [Requirement("R10", "ops#977")]
     [Fact]
@@ -175,7 +242,7 @@ public sealed class OperatorTests : IAsyncLifetime
         {
             token.Register(cancelled.SetResult);
             entered.SetResult();
-            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, token);
+            await token.CancelledAsync();
             return ReconciliationResult<Widget>.Success(widget);
         };
         var leadership = new ScriptedLeadership();
@@ -212,6 +279,113 @@ public sealed class OperatorTests : IAsyncLifetime
         leave.SetResult();
         await stop.Soon();
         (leadership.Holding, leadership.Released).ShouldBe((false, true));
+    }
+
+    [Requirement("R20")]
+    [Fact]
+    public async Task LeaseClient_WhenRequestsHang_GivesUpAfterHalfTheRenewDeadline()
+    {
+        var lease = new LeaderElectionOptions { Lease = new("slipway-system", "slipway") };
+        var services = new ServiceCollection().AddLogging().AddSingleton<TimeProvider>(_clock);
+        services.AddKubernetesOperator(options =>
+        {
+            _server.Configure(options);
+            options.LeaderElection = lease;
+        });
+        await using var provider = services.BuildServiceProvider();
+        var (own, others) = (provider.GetRequiredKeyedService<IKubeClient>(lease.Lease), provider.GetRequiredService<IKubeClient>());
+        var (quick, patient) = (own.GetAsync<Widget>(new("ns", "a"), Token), others.GetAsync<Widget>(new("ns", "a"), Token));
+        await _server.NextAsync();
+        await _server.NextAsync();
+        _clock.Advance(TimeSpan.FromSeconds(5));
+        await Should.ThrowAsync<TimeoutException>(quick.Soon());
+        patient.IsCompleted.ShouldBeFalse();
+        _clock.Advance(TimeSpan.FromSeconds(25));
+        await Should.ThrowAsync<TimeoutException>(patient.Soon());
+    }
+
+    [Requirement("R20")]
+    [Requirement("R23")]
+    [Fact]
+    public async Task Leadership_WhenElected_IsToldByAGaugeThatBeginsAtZero()
+    {
+        var services = new ServiceCollection().AddLogging().AddSingleton<TimeProvider>(_clock);
+        services.AddKubernetesOperator(options =>
+        {
+            _server.Configure(options);
+            options.LeaderElection = new LeaderElectionOptions { Lease = new("slipway-system", "slipway") };
+        });
+        await using var provider = services.BuildServiceProvider();
+        provider.GetRequiredService<ILeadership>().ShouldBeOfType<LeaderElector>();
+        using var stream = new MemoryStream();
+        await provider.GetRequiredService<OperatorMetrics>().Registry.CollectAndExportAsTextAsync(stream, Token);
+        Encoding.UTF8.GetString(stream.ToArray()).ShouldContain("leader_election_master_status{name=\"slipway\"} 0\n");
+    }
+
+    [Requirement("R21")]
+    [Fact]
+    public void Host_WhenALoopDiesOrAStopHangs_EndsAllTheSame()
+    {
+        var services = new ServiceCollection();
+        services.AddKubernetesOperator();
+        using var provider = services.BuildServiceProvider();
+        var host = provider.GetRequiredService<IOptions<HostOptions>>().Value;
+        (host.BackgroundServiceExceptionBehavior, host.ShutdownTimeout).ShouldBe((BackgroundServiceExceptionBehavior.StopHost, TimeSpan.FromSeconds(30)));
+    }
+
+    // Whoever asks for metrics or probes while it drains gets an answer.
+    [Requirement("R21")]
+    [Fact]
+    public async Task Stop_WhenAPassIsUnderWay_StopsNoOtherServiceBeforeItIsOver()
+    {
+        var (entered, leave) = (new TaskCompletionSource(), new TaskCompletionSource());
+        _script.OnReconcile = async (widget, _) =>
+        {
+            entered.SetResult();
+            await leave.Task;
+            return ReconciliationResult<Widget>.Success(widget);
+        };
+        var http = new OtherService();
+        await StartAsync(services => services.AddSingleton<IHostedService>(http));
+        await SyncAsync();
+        await entered.Task.Soon();
+        var stop = _host!.StopAsync(Token);
+        await _clock.TimerAsync(TimeSpan.FromSeconds(20));
+        http.Stopped.ShouldBeFalse();
+        leave.SetResult();
+        await stop.Soon();
+        http.Stopped.ShouldBeTrue();
+    }
+
+    [Requirement("R19")]
+    [Requirement("R21")]
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Stop_WhenAnEventIsBeingWritten_WaitsTwoSecondsForItAndGivesTheLeaseBackAfterThat(bool answered)
+    {
+        var leadership = new ScriptedLeadership();
+        await StartAsync(services => services.AddSingleton<ILeadership>(leadership));
+        var (widgets, _) = await SyncAsync();
+        leadership.Lead();
+        await NextPassAsync();
+        _host!.Services.GetRequiredService<IEventRecorder>().Record(RecordedEvent.Of(Widget.Named("a"), EventType.Normal, "Ready", "It works."));
+        var create = await RequestAsync("/api/v1/namespaces/ns/events");
+        var stop = _host.StopAsync(Token);
+        await _clock.TimerAsync(TimeSpan.FromSeconds(2));
+        await widgets.Finished.Soon();
+        (leadership.Holding, leadership.Released).ShouldBe((true, false));
+        if (answered)
+        {
+            await create.AnswerAsync(create.Json, 201);
+        }
+        else
+        {
+            _clock.Advance(TimeSpan.FromSeconds(2));
+        }
+
+        await stop.Soon();
+        leadership.Released.ShouldBeTrue();
     }
 
     [Requirement("R21")]
@@ -428,6 +602,19 @@ public sealed class OperatorTests : IAsyncLifetime
         public Task ReleaseAsync()
         {
             Released = true;
+            return Task.CompletedTask;
+        }
+    }
+
+    private sealed class OtherService : IHostedService
+    {
+        public bool Stopped { get; private set; }
+
+        public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken)
+        {
+            Stopped = true;
             return Task.CompletedTask;
         }
     }

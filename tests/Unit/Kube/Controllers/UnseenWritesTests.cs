@@ -4,6 +4,7 @@ using Slipway.Kube.Controllers;
 namespace Slipway.Tests.Unit.Kube.Controllers;
 
 /// <summary>A store is behind our own writes by moments.</summary>
+[Requirement("R16")]
 public sealed class UnseenWritesTests
 {
     private static readonly NamespacedName Key = new("ns", "a");

@@ -80,6 +80,36 @@ public sealed class EventSinkTests : IAsyncLifetime
         (await CreatedAsync()).ShouldNotBe(old);
     }
 
+    [Theory]
+    [InlineData(nameof(EventType.Normal), "Failed", "A step failed.")]
+    [InlineData(nameof(EventType.Warning), "Stalled", "A step failed.")]
+    [InlineData(nameof(EventType.Warning), "Failed", "Another step failed.")]
+    public async Task Record_WhenTypeReasonOrMessageDiffers_MakesAnotherEvent(string type, string reason, string message)
+    {
+        Record("a", "Failed", "A step failed.");
+        var first = await CreatedAsync();
+        _sink.Record(RecordedEvent.Of(Widget.Named("a"), Enum.Parse<EventType>(type), reason, message));
+        (await CreatedAsync()).ShouldNotBe(first);
+    }
+
+    // What is combined tells the latest of them.
+    [Fact]
+    public async Task Record_WhenMessagesGoOnDiffering_WritesTheLatestIntoTheCombinedEvent()
+    {
+        for (var number = 1; number <= 10; number++)
+        {
+            Record("a", "Failed", $"message {number}");
+            await CreatedAsync();
+        }
+
+        Record("a", "Failed", "message 11");
+        var name = await CreatedAsync();
+        Record("a", "Failed", "message 12");
+        var patch = await NextAsync("PATCH", $"{Events}/{name}");
+        ((int)patch.Json["count"]!, (string)patch.Json["message"]!).ShouldBe((2, "(combined from similar events): message 12"));
+        await patch.AnswerAsync(patch.Json);
+    }
+
     [Fact]
     public async Task Record_WhenTheEventIsGone_MakesItAnewFromOne()
     {
@@ -108,9 +138,26 @@ public sealed class EventSinkTests : IAsyncLifetime
     public async Task Record_WhenTheApiServerHangs_DoesNotWaitAndDropsTheOldest()
     {
         Record("first", "Failed", "no");
-        await _server.NextAsync();
+        var hanging = await _server.NextAsync();
         for (var number = 0; number < EventSink.LineLength + 3; number++) Record($"w{number}", "Failed", "no");
         _metrics.EventsDropped.Value.ShouldBe(3);
+        await hanging.AnswerAsync(hanging.Json);
+        ((string)(await _server.NextAsync()).Json["involvedObject"]!["name"]!).ShouldBe("w3");
+    }
+
+    [Fact]
+    public async Task Record_WhenTheApiServerCannotBeReached_IsLostAndTheNextIsWritten()
+    {
+        Record("a", "Failed", "no");
+        (await _server.NextAsync()).Break();
+        Record("a", "Failed", "no");
+        await CreatedAsync();
+        Record("b", "Failed", "no");
+        await _server.NextAsync();
+        _clock.Advance(TimeSpan.FromSeconds(30));
+        Record("c", "Failed", "no");
+        await CreatedAsync();
+        (_metrics.EventsDropped.Value, _run.IsCompleted).ShouldBe((2, false));
     }
 
     [Fact]

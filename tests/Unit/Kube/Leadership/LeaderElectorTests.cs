@@ -41,6 +41,16 @@ public sealed class LeaderElectorTests : IAsyncLifetime
     }
 
     [Fact]
+    public void Options_ByDefault_HaveClientGosTimesAndANameThatNoOtherProcessHas()
+    {
+        (Options.LeaseDuration.TotalSeconds, Options.RenewDeadline.TotalSeconds, Options.RetryPeriod.TotalSeconds).ShouldBe((15, 10, 2));
+        var (one, another) = (new LeaderElectionOptions { Lease = Options.Lease }, new LeaderElectionOptions { Lease = Options.Lease });
+        one.Identity.ShouldStartWith($"{Environment.MachineName}_");
+        Guid.TryParse(one.Identity[(Environment.MachineName.Length + 1)..], out _).ShouldBeTrue(one.Identity);
+        one.Identity.ShouldNotBe(another.Identity);
+    }
+
+    [Fact]
     public async Task Acquire_WhenThereIsNoLease_MakesItAndTakesIt()
     {
         var acquire = _elector.AcquireAsync(_stop.Token);
@@ -146,6 +156,23 @@ public sealed class LeaderElectorTests : IAsyncLifetime
         _log.Lines.ShouldContain(line => line.Contains("trying again", StringComparison.Ordinal));
         await (await NextAsync("PATCH", $"{Path}/slipway")).AnswerAsync(Held(Me, 2));
         await acquire.Soon();
+    }
+
+    // However often and for however long it fails: the same wait, and a share by chance.
+    [Requirement("R20", "kc#842", "kc#1599", "kc#1640")]
+    [Requirement("R25")]
+    [Fact]
+    public async Task Acquire_WhenTheServerGoesOnFailing_AsksInAnEvenRhythmSpreadByChance()
+    {
+        var elector = new LeaderElector(_client, Options, () => 0.5, _clock, _log);
+        _ = elector.AcquireAsync(_stop.Token);
+        for (var attempt = 0; attempt < 10; attempt++)
+        {
+            (await NextAsync("GET", $"{Path}/slipway")).Break();
+            await _clock.PassAsync(TimeSpan.FromSeconds(2.2));
+        }
+
+        await NextAsync("GET", $"{Path}/slipway");
     }
 
     // Another machine's clock says nothing about how long ago something was.

@@ -33,6 +33,36 @@ public sealed class OperatorMetricsTests
         lines.Count(line => line.StartsWith("controller_runtime_reconcile_time_seconds_bucket", StringComparison.Ordinal)).ShouldBe(41, "forty and +Inf");
     }
 
+    [Fact]
+    public async Task PassTime_WhenBucketed_HasControllerRuntimesForty()
+    {
+        _ = new ControllerMetrics(_metrics, "widgets", 4);
+        var bounds = (await LinesAsync())
+            .Where(line => line.StartsWith("controller_runtime_reconcile_time_seconds_bucket", StringComparison.Ordinal))
+            .Select(line => line.Split("le=\"")[1].Split('"')[0]);
+        bounds.ShouldBe(
+        [
+            "0.005", "0.01", "0.025", "0.05", "0.1", "0.15", "0.2", "0.25", "0.3", "0.35", "0.4", "0.45", "0.5", "0.6", "0.7", "0.8", "0.9", "1",
+            "1.25", "1.5", "1.75", "2", "2.5", "3", "3.5", "4", "4.5", "5", "6", "7", "8", "9", "10", "15", "20", "25", "30", "40", "50", "60", "+Inf",
+        ]);
+    }
+
+    [Fact]
+    public async Task Queue_BeforeItsFirstKey_HasAllItsSeriesAtZero()
+    {
+        using var queue = new WorkQueue<string>(_clock, new Backoff(TimeSpan.Zero, TimeSpan.Zero), () => 0, new QueueMetrics(_metrics, "widgets"));
+        var lines = await LinesAsync();
+        string[] names =
+        [
+            "depth", "adds_total", "retries_total", "unfinished_work_seconds", "longest_running_processor_seconds",
+            "queue_duration_seconds_count", "work_duration_seconds_count",
+        ];
+        foreach (var name in names)
+        {
+            lines.ShouldContain($$"""workqueue_{{name}}{name="widgets",controller="widgets"} 0""");
+        }
+    }
+
     [Theory]
     [InlineData(nameof(PassOutcome.Success), "success", null)]
     [InlineData(nameof(PassOutcome.Gone), "success", null)]

@@ -8,6 +8,7 @@ using Slipway.Kube.Writing;
 namespace Slipway.Tests.Unit.Kube.Writing;
 
 /// <summary>A store is behind our own deletions by moments.</summary>
+[Requirement("R16")]
 public sealed class DeleterTests
 {
     private readonly IKubeClient _client = Substitute.For<IKubeClient>();

@@ -3,6 +3,7 @@ using Slipway.Kube.Writing;
 
 namespace Slipway.Tests.Unit.Kube.Writing;
 
+[Requirement("R17")]
 public sealed class SubsetTests
 {
     [Theory]

@@ -1,0 +1,77 @@
+using System.Text;
+using k8s;
+using k8s.Models;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Slipway.Api;
+using Slipway.Builds;
+using Slipway.Kube.Controllers;
+using Slipway.Kube.Informers;
+using Slipway.Kube.Telemetry;
+using Slipway.Pki;
+using Slipway.Pools;
+
+namespace Slipway.Tests.Unit;
+
+/// <summary>The operator as it is put together, and not started.</summary>
+public sealed class OperatorHostTests : IAsyncLifetime
+{
+    private readonly WebApplication _app = OperatorHost.Build(
+        new OperatorSettings
+        {
+            HttpPort = 0,
+            Pki = new PkiOptions { OperatorNamespace = "slipway-system" },
+            Pools = new PoolOptions(),
+            Builds = new BuildOptions { RunnerImage = "slipway/slipway:test" },
+        },
+        new KubernetesClientConfiguration { Host = "http://127.0.0.1:1" }, new Version(1, 32));
+
+    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
+
+    public ValueTask DisposeAsync() => _app.DisposeAsync();
+
+    // The store would hold every object of the cluster.
+    [Requirement("R8")]
+    [Fact]
+    public void Informers_OfKindsThatOthersCreateToo_AskForOurLabel()
+    {
+        string?[] selectors =
+        [
+            Selector<V1Job>(), Selector<V1Pod>(), Selector<V1StatefulSet>(), Selector<V1Service>(), Selector<V1ConfigMap>(),
+        ];
+        selectors.ShouldAllBe(selector => selector != null && selector.Split(',').Contains(SlipwayApi.ManagedBySelector));
+    }
+
+    [Requirement("R8")]
+    [Fact]
+    public void Informers_WhenListed_KeepNoSecret() =>
+        _app.Services.GetServices<IInformer>().Select(informer => informer.Name).ShouldBe(
+            ["builderpools", "imagebuilds", "jobs", "pods", "statefulsets", "services", "configmaps", "namespaces"], ignoreOrder: true);
+
+    [Requirement("R23")]
+    [Fact]
+    public async Task Metrics_BeforeTheFirstPass_HaveEachControllersSeriesAtZero()
+    {
+        var controllers = _app.Services.GetServices<IControllerWorker>().Select(controller => controller.Name).ToList();
+        controllers.ShouldBe(["builderpools", "imagebuilds"], ignoreOrder: true);
+        using var stream = new MemoryStream();
+        await _app.Services.GetRequiredService<OperatorMetrics>().Registry.CollectAndExportAsTextAsync(stream, TestContext.Current.CancellationToken);
+        var text = Encoding.UTF8.GetString(stream.ToArray());
+        foreach (var controller in controllers)
+        {
+            text.ShouldContain($"controller_runtime_reconcile_total{{controller=\"{controller}\",result=\"error\"}} 0\n");
+            text.ShouldContain($"workqueue_depth{{name=\"{controller}\",controller=\"{controller}\"}} 0\n");
+        }
+    }
+
+    // 20 s for the passes, 2 s for those that were cancelled, 2 s for events, 2 s for the lease, and the host's own limit above that.
+    [Requirement("R21")]
+    [Theory]
+    [InlineData("config/manager/deployment.yaml")]
+    [InlineData("charts/slipway/templates/deployment.yaml")]
+    public void Pod_WhenItIsStopped_HasMoreTimeThanTheHostTakes(string deployment) =>
+        File.ReadAllText(Repository.Path(deployment)).ShouldContain("terminationGracePeriodSeconds: 40\n");
+
+    private string? Selector<T>()
+        where T : class, IKubernetesObject<V1ObjectMeta> => _app.Services.GetRequiredService<InformerScope<T>>().LabelSelector;
+}
