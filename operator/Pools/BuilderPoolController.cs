@@ -33,7 +33,7 @@ internal sealed partial class BuilderPoolController(
         scheduler.Refresh(NamespacedName.Of(entity));
         // What it owned goes with it: nothing must be made for it any more.
         if (entity.Metadata.DeletionTimestamp is not null) return ReconciliationResult<V1Alpha1BuilderPool>.Success(entity);
-        await sweep.OnceAsync(entity, cancellationToken);
+        sweep.Saw(entity);
 
         var snapshot = observer.Observe(entity);
         var plan = PoolPlanner.Plan(snapshot);
@@ -54,7 +54,7 @@ internal sealed partial class BuilderPoolController(
     {
         scheduler.Refresh(key);
         var deleted = await sweep.AfterDeletionAsync(cancellationToken);
-        if (deleted > 0) LogSwept(deleted, key);
+        if (deleted > 0) LogSwept(deleted);
     }
 
     /// <summary>
@@ -148,8 +148,8 @@ internal sealed partial class BuilderPoolController(
     [LoggerMessage(Level = LogLevel.Information, Message = "Deleted StatefulSet {Name}: its pool no longer has this platform")]
     private partial void LogRetired(NamespacedName name);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Deleted {Count} certificate authorities after the end of {Pool}")]
-    private partial void LogSwept(int count, NamespacedName pool);
+    [LoggerMessage(Level = LogLevel.Information, Message = "Deleted {Count} certificate authorities of pools that are gone")]
+    private partial void LogSwept(int count);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Pool {Pool}: Ready is {Status}, {Reason}: {Explanation}")]
     private partial void LogState(NamespacedName pool, string status, string reason, string explanation);

@@ -31,6 +31,7 @@ internal static class PoolsRegistration
             .AddInformer<V1ConfigMap>(BuilderSelector)
             .AddIndex<V1StatefulSet>(PoolReader.PoolIndex, PoolReader.PoolOf)
             .AddController<BuilderPoolController, V1Alpha1BuilderPool>(pools => pools
+                .StartsWith(AuthoritySweep.AtStart)
                 .Owns<V1StatefulSet>()
                 .Owns<V1Service>()
                 .Owns<V1ConfigMap>()

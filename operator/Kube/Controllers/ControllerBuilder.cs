@@ -13,6 +13,13 @@ internal sealed class ControllerBuilder<E>
     internal List<Action<IServiceProvider, Action<NamespacedName>>> Sources { get; } =
         [];
 
+    /// <summary>Every start begins with a pass for this key: for what has to be looked at although no object may be left that asks for it.</summary>
+    public ControllerBuilder<E> StartsWith(NamespacedName key)
+    {
+        Sources.Add((_, enqueue) => enqueue(key));
+        return this;
+    }
+
     /// <summary>Children: a change of an object wakes the <typeparamref name="E"/> that is its controller by owner reference.</summary>
     public ControllerBuilder<E> Owns<T>()
         where T : class, IKubernetesObject<V1ObjectMeta> =>

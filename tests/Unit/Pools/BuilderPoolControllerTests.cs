@@ -187,6 +187,18 @@ public class BuilderPoolControllerTests
         _cluster.All<V1Secret>().ShouldNotContain(secret => secret.Metadata.NamespaceProperty == "slipway-system");
     }
 
+    // The operator died after the last pool was gone and before it swept.
+    [Fact]
+    public async Task Deleted_WhenItIsTheStartsPassAndNoPoolIsLeft_LeavesNoAuthorityBehind()
+    {
+        _cluster.Remove<V1Alpha1BuilderPool>(new NamespacedName("builders", "farm"));
+        _cluster.Put(PkiObjects.Authority(PoolWorld.Pool(), Certificates.Authority("x", "0011", PoolWorld.Now), "slipway-system"));
+
+        await _controller.DeletedAsync(AuthoritySweep.AtStart, TestContext.Current.CancellationToken);
+
+        _cluster.All<V1Secret>().ShouldBeEmpty();
+    }
+
     // Its pods and Jobs go one after the other, and each of them wakes the key once more.
     [Fact]
     public async Task Deleted_WhenWhatIsLeftOfThePoolWakesItsKey_ListsNoAuthorities()

@@ -1,3 +1,4 @@
+using System.Threading.Channels;
 using k8s.Models;
 using Microsoft.Extensions.DependencyInjection;
 using NSubstitute;
@@ -27,6 +28,22 @@ public class PoolsRegistrationTests
     }
 
     [Requirement("R10")]
+    [Fact]
+    public async Task AddPools_WhenTheOperatorStarts_BeginsWithThePassThatNoPoolAsksFor()
+    {
+        using var provider = Services().BuildServiceProvider();
+        var worker = provider.GetRequiredService<ControllerWorker<V1Alpha1BuilderPool>>();
+        var passes = Channel.CreateUnbounded<NamespacedName>();
+        worker.Observer = (key, _, _) => passes.Writer.TryWrite(key);
+        worker.Connect(provider);
+
+        var run = worker.RunAsync(CancellationToken.None);
+
+        (await passes.Reader.ReadAsync(TestContext.Current.CancellationToken)).ShouldBe(AuthoritySweep.AtStart);
+        worker.ShutDown();
+        await run;
+    }
+
     [Fact]
     public void PoolOf_WhenPodIsABuilder_IsItsPool()
     {
