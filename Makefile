@@ -6,7 +6,7 @@ SHELL := /bin/bash
 CLUSTER := tests/cluster/cluster
 IMAGE ?= slipway/slipway:dev
 
-.PHONY: help demo test test-unit test-integration test-e2e soak bench cluster cluster-down kubeconfig image lint verify
+.PHONY: help demo test test-unit test-integration test-crash-points test-e2e soak bench cluster cluster-down kubeconfig image lint verify
 
 help: ## Say what there is.
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,8 +14,8 @@ help: ## Say what there is.
 demo: ## From nothing to an image for two platforms: cluster, operator, pool, build. Stays up.
 	@tests/demo/demo.sh
 
-test: ## Every suite: unit, integration, e2e.
-	@tests/run.sh Unit Integration E2E
+test: ## Every suite: unit, integration, crash points, e2e.
+	@tests/run.sh Unit Integration CrashPoints E2E
 
 test-unit: ## Unit tests alone: no cluster, no network.
 	@tests/run.sh Unit
@@ -23,11 +23,14 @@ test-unit: ## Unit tests alone: no cluster, no network.
 test-integration: ## Against a real API server.
 	@tests/run.sh Integration
 
+test-crash-points: ## The operator dies at its own writes; a tenth of them, by the commit (SLIPWAY_SEED=N repeats one).
+	@tests/run.sh CrashPoints
+
 test-e2e: ## Against the local cluster: builders, builds, registry, chart.
 	@tests/run.sh E2E
 
-soak: ## The restart tests of e2e, again and again (ROUNDS=5).
-	@tests/soak.sh $(or $(ROUNDS),5)
+soak: ## Every chaos seed, every crash point, every kill.
+	@tests/soak.sh
 
 bench: ## Figures of the running demo, one a line: bench: name=value unit.
 	@tests/Bench/bench.sh

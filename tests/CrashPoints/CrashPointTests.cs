@@ -1,11 +1,18 @@
 using System.Collections.Concurrent;
+using System.Reflection;
+using k8s.Models;
+using Slipway.Api;
+using Slipway.Builds;
+using Slipway.Kube.Controllers;
+using Slipway.Pools;
 
 namespace Slipway.Tests.CrashPoints;
 
 /// <summary>The operator dies at a write of its own and comes back: the end is that of a run without a crash.</summary>
-public sealed class CrashPointTests(Theatre theatre) : IClassFixture<Theatre>
+[Collection(TheatreTests.Name)]
+public sealed class CrashPointTests(Theatre theatre)
 {
-    /// <summary>Two cores; half of a run is waiting.</summary>
+    /// <summary>On two cores; half of a run is waiting.</summary>
     private const int Lanes = 3;
 
     public static TheoryData<string> Names => [.. Scenarios.All.Keys];
@@ -14,43 +21,61 @@ public sealed class CrashPointTests(Theatre theatre) : IClassFixture<Theatre>
     public async Task Operator_WhenItDiesAtAWrite_EndsAsIfNothingHadBeen(string name)
     {
         var scenario = Scenarios.All[name];
-        var (undisturbed, sites) = await UndisturbedAsync(scenario);
+        var sites = (await theatre.UndisturbedAsync(scenario)).Sites;
         var all = sites.SelectMany(site => new[] { new CrashPoint(site, After: false), new CrashPoint(site, After: true) }).ToList();
         var points = Sample.Of(all);
-        Say($"{name}: {sites.Count} writes, {points.Count} of {all.Count} crash points ({Sample.Described})");
+        Console.WriteLine($"{name}: {sites.Count} writes, {points.Count} of {all.Count} crash points, {Sample.Described}");
 
         var differences = new ConcurrentBag<string>();
         await Parallel.ForEachAsync(points, new ParallelOptions { MaxDegreeOfParallelism = Lanes }, async (point, _) =>
         {
             var started = TimeProvider.System.GetTimestamp();
-            var difference = await DifferenceAsync(scenario, point, undisturbed);
+            var difference = await theatre.DifferenceAsync(scenario, (server, mask) => new MortalOperator(server, mask, scenario.KeepSucceeded, point));
             if (difference is not null) differences.Add($"{name}, the operator died {point}. {difference}");
-            Say($"{name}: died {point}: {(difference is null ? "no difference" : "DIFFERENT")} {TimeProvider.System.GetElapsedTime(started).TotalSeconds:0.0} s");
+            Console.WriteLine($"{name}: died {point}: {(difference is null ? "no difference" : "DIFFERENT")}, {TimeProvider.System.GetElapsedTime(started).TotalSeconds:0.0} s");
         });
-        Say($"{name}: {points.Count} crash points, {differences.Count} differences");
+        Sample.Tally(points.Count, "crash points", differences.Count);
         differences.ShouldBeEmpty();
     }
 
-    /// <summary>Played twice: what is not the same in both is not for a crash to change, and a write that is not in both is none to die at.</summary>
-    private async Task<(Run Run, IReadOnlyList<CallSite> Sites)> UndisturbedAsync(Scenario scenario)
+    [Fact]
+    public async Task Scenarios_WhenPlayed_ReachEveryWriteThatTheOperatorMayDo()
     {
-        var (first, one) = await theatre.PlayAsync(scenario, (server, mask) => new MortalOperator(server, mask, scenario.KeepSucceeded), undisturbed: null);
-        var (_, other) = await theatre.PlayAsync(scenario, (server, mask) => new MortalOperator(server, mask, scenario.KeepSucceeded), first);
-        return (first, [.. one.Sites.Intersect(other.Sites)]);
+        var done = new HashSet<string>();
+        foreach (var scenario in Scenarios.All.Values) done.UnionWith((await theatre.UndisturbedAsync(scenario)).Run.Writes.SelectMany(Rights));
+
+        RightsOfTheCode().Except(done).ShouldBeEmpty("no scenario does that, so nobody dies at it");
     }
 
-    private async Task<string?> DifferenceAsync(Scenario scenario, CrashPoint point, Run undisturbed)
+    /// <summary>A patch that makes an object needs the right to create, too.</summary>
+    private static IEnumerable<string> Rights(AuditEntry entry)
     {
-        try
-        {
-            var (_, mortal) = await theatre.PlayAsync(scenario, (server, mask) => new MortalOperator(server, mask, scenario.KeepSucceeded, point), undisturbed);
-            return mortal.Life == 2 ? null : "It did not die: this run had no such write.";
-        }
-        catch (Exception different) when (different is DifferenceException or InvalidOperationException)
-        {
-            return different.Message;
-        }
+        var resource = entry.Subresource is { } subresource ? $"{entry.Resource}/{subresource}" : entry.Resource;
+        yield return $"{entry.Verb} {resource} in {entry.Namespace}";
+        if (entry.Code == 201) yield return $"create {resource} in {entry.Namespace}";
     }
 
-    private static void Say(string line) => Console.WriteLine($"crash points: {line}");
+    private static IEnumerable<string> RightsOfTheCode() =>
+        from type in typeof(SlipwayApi).Assembly.GetTypes()
+        from right in type.GetCustomAttributes<EntityRbacAttribute>().SelectMany(OfEntities)
+            .Concat(type.GetCustomAttributes<GenericRbacAttribute>().SelectMany(generic => generic.Resources.SelectMany(resource => Writes(generic.Verbs, resource))))
+        let resource = right.Split(' ')[1]
+        // Leases and events are no state; update of finalizers is a right that owner references ask for, and nothing that is done.
+        where resource is not ("leases" or "events")
+        select $"{right} in {SpaceOf(type)}";
+
+    private static IEnumerable<string> OfEntities(EntityRbacAttribute attribute) =>
+        attribute.Entities.SelectMany(entity => Writes(attribute.Verbs, entity.GetCustomAttribute<KubernetesEntityAttribute>()!.PluralName));
+
+    private static IEnumerable<string> Writes(RbacVerb verbs, string resource) =>
+        new[] { RbacVerb.Create, RbacVerb.Patch, RbacVerb.Delete }.Where(verb => verbs.HasFlag(verb)).Select(verb => $"{verb.ToString().ToLowerInvariant()} {resource}");
+
+    /// <summary>Where a class writes, as the masked audit log has it.</summary>
+    private static string SpaceOf(Type type) => type.Name switch
+    {
+        nameof(Pki.PoolAuthority) => LocalApiServer.OperatorNamespace,
+        nameof(BuilderPoolController) => "builders",
+        nameof(ImageBuildController) => "team",
+        _ => $"a namespace that {nameof(CrashPointTests)} has to be told of, by {type.Name}",
+    };
 }

@@ -5,6 +5,8 @@ namespace Slipway.Tests.CrashPoints;
 /// <summary>Hides what differs between two runs in which the same has happened: the namespaces' names, uids and what is made of them, times.</summary>
 internal sealed partial class Mask(Story story)
 {
+    public const string Nobody = "<uid of nobody>";
+
     /// <summary>Of an object, or anything that holds one.</summary>
     public string Name(string name) => Made().Replace(Spaces(name), "#");
 
@@ -12,7 +14,7 @@ internal sealed partial class Mask(Story story)
     /// <param name="named">The objects that there are, by uid.</param>
     public string Text(string text, IReadOnlyDictionary<string, string> named)
     {
-        var known = Uid().Replace(text, uid => named.TryGetValue(uid.Value, out var name) ? $"<{name}>" : "<uid of nobody>");
+        var known = Uid().Replace(text, uid => named.TryGetValue(uid.Value, out var name) ? $"<{name}>" : Nobody);
         return Name(TimeLeft().Replace(Time().Replace(known, "<time>"), seconds => $"{RoundUp(int.Parse(seconds.Value, System.Globalization.CultureInfo.InvariantCulture))}"));
     }
 

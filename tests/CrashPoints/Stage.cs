@@ -74,9 +74,17 @@ internal sealed class Stage(LocalApiServer server, Story story, Mask mask, IMort
     /// <summary>The garbage collector works until it is so.</summary>
     public Task CollectUntilAsync(string what, Func<Task<bool>> isSo) => Eventually.SoAsync(what, async () =>
     {
-        while (await Player.CollectAsync(story.Tenant) | await Player.CollectAsync(story.Builders)) { }
+        await CollectAsync();
         return await isSo();
     }, done => done);
+
+    /// <summary>What the first time has left goes.</summary>
+    public async Task RerunAsync(V1Alpha1ImageBuild build)
+    {
+        var first = (await Player.JobsAsync(build)).Select(job => job.Metadata.Uid).ToHashSet();
+        await story.EditAsync(build, new JsonObject { ["spec"] = new JsonObject { ["rerun"] = "again" } });
+        await CollectUntilAsync("its first Jobs are gone", async () => !(await Player.JobsAsync(build)).Any(job => first.Contains(job.Metadata.Uid)));
+    }
 
     public async Task<bool> HasNoJobsAsync() => (await Player.ListAsync<V1Job>(story.Tenant)).Count == 0;
 
@@ -89,6 +97,7 @@ internal sealed class Stage(LocalApiServer server, Story story, Mask mask, IMort
             var (seen, atRest) = await LookAsync();
             if (atRest && (undisturbed is null || undisturbed.Moments[moment] == seen))
             {
+                if (seen.Contains(Mask.Nobody, StringComparison.Ordinal)) throw new DifferenceException($"When {moment}, something belongs to nobody:\n{seen}");
                 _moments.Add(moment, seen);
                 return;
             }
@@ -116,18 +125,26 @@ internal sealed class Stage(LocalApiServer server, Story story, Mask mask, IMort
         return new Run
         {
             Moments = _moments,
-            Writes = writes,
+            Writes = [.. writes.Select(entry => entry with { Namespace = mask.Name(entry.Namespace) })],
             Jobs = [.. writes.Where(entry => entry is { Verb: "create", Resource: "jobs", Changed: true }).Select(entry => mask.Name(entry.Name ?? "")).Order(StringComparer.Ordinal)],
             Pushes = [.. _registry.Pushes.Order(StringComparer.Ordinal)],
-            Events = [.. events.Concat(await Player.ListAsync<Corev1Event>(story.Builders)).Select(Told).Order(StringComparer.Ordinal)],
+            Events = [.. events.Concat(await Player.ListAsync<Corev1Event>(story.Builders)).SelectMany(Told).Order(StringComparer.Ordinal)],
         };
     }
 
-    private string Told(Corev1Event told) => mask.Name($"{told.Type} {told.Reason} of {told.InvolvedObject.Kind} {told.InvolvedObject.Name}, {told.Count} times");
+    /// <summary>As often as it was told: who comes after a crash knows nothing of the Event that the one before it has counted up.</summary>
+    private IEnumerable<string> Told(Corev1Event told) =>
+        Enumerable.Repeat(mask.Name($"{told.Type} {told.Reason} of {told.InvolvedObject.Kind} {told.InvolvedObject.Name}"), told.Count ?? 1);
+
+    private async Task CollectAsync()
+    {
+        while (await Player.CollectAsync(story.Tenant) | await Player.CollectAsync(story.Builders)) { }
+    }
 
     /// <summary>At rest: alive, and nothing written for a breath.</summary>
     private async Task<(string Seen, bool AtRest)> LookAsync()
     {
+        await CollectAsync();
         var (life, mark) = (mortal.Life, server.Audit.Mark(_mark));
         var seen = await World.ShowAsync(story, mask);
         await Task.Delay(mortal.Breath, TimeProvider.System, CancellationToken.None);

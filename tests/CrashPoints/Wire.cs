@@ -1,5 +1,4 @@
-using k8s;
-using Slipway.Kube;
+using System.Net;
 
 namespace Slipway.Tests.CrashPoints;
 
@@ -30,20 +29,29 @@ internal sealed class Wire(Mask mask, CrashPoint? point)
     private async Task<CallSite?> NoteAsync(HttpRequestMessage request)
     {
         if (request.Method == HttpMethod.Get) return null;
-        var target = await WriteTarget.OfAsync(request);
-        if (target.Resource is "leases" or "events") return null;
+        var write = await Write.OfAsync(request);
+        if (write.Resource is "leases" or "events") return null;
         lock (_lock)
         {
-            var first = new CallSite(target.Verb, target.Resource, mask.Name($"{target.Key}"), 1);
-            var site = first with { Ordinal = _counts[first] = _counts.GetValueOrDefault(first) + 1 };
-            if (!_died.Task.IsCompleted) _sites.Add(site);
-            return site;
+            var first = new CallSite(write.Verb, write.Resource, mask.Name(write.Target), 1);
+            return first with { Ordinal = _counts[first] = _counts.GetValueOrDefault(first) + 1 };
         }
     }
 
-    private void DieIf(bool isHere)
+    /// <summary>A patch that is refused does not count: it came from a store that was behind, changes nothing, and is not there in the next run.</summary>
+    private void Keep(CallSite? site, HttpResponseMessage response)
     {
-        if (isHere) _died.TrySetResult();
+        if (site is null) return;
+        lock (_lock)
+        {
+            if (site.Verb == "patch" && response.StatusCode == HttpStatusCode.Conflict) _counts[site with { Ordinal = 1 }]--;
+            else _sites.Add(site);
+        }
+    }
+
+    private void DieIfAt(CallSite? site, bool after)
+    {
+        if (point is not null && point.Site == site && point.After == after) _died.TrySetResult();
         if (_died.Task.IsCompleted) throw new HttpRequestException("The operator is dead.");
     }
 
@@ -52,47 +60,11 @@ internal sealed class Wire(Mask mask, CrashPoint? point)
         protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {
             var site = await wire.NoteAsync(request);
-            wire.DieIf(IsAt(site, after: false));
+            wire.DieIfAt(site, after: false);
             var response = await base.SendAsync(request, cancellationToken);
-            wire.DieIf(IsAt(site, after: true));
+            wire.DieIfAt(site, after: true);
+            wire.Keep(site, response);
             return response;
-        }
-
-        private bool IsAt(CallSite? site, bool after) => site is not null && wire.IsAt(site, after);
-    }
-
-    private bool IsAt(CallSite site, bool after) => point is not null && point.Site == site && point.After == after;
-
-    /// <summary>What a request writes to, read from its address and, for a create, its body.</summary>
-    private sealed record WriteTarget(string Verb, string Resource, NamespacedName Key)
-    {
-        public static async Task<WriteTarget> OfAsync(HttpRequestMessage request)
-        {
-            // api/VERSION or apis/GROUP/VERSION, then namespaces/NAMESPACE/PLURAL[/NAME[/SUBRESOURCE]].
-            var parts = request.RequestUri!.AbsolutePath.Trim('/').Split('/');
-            var path = parts[(parts[0] == "api" ? 3 : 4)..];
-            var name = path.Length > 2 ? path[2] : await NameInAsync(request);
-            return new WriteTarget(VerbOf(request), string.Join('/', path[1..2].Concat(path.Skip(3))), new NamespacedName(path[0], name));
-        }
-
-        private static string VerbOf(HttpRequestMessage request) => request.Method.Method switch
-        {
-            "POST" => "create",
-            "PATCH" when request.Content!.Headers.ContentType!.MediaType!.Contains("apply", StringComparison.Ordinal) => "apply",
-            "PATCH" => "patch",
-            "DELETE" => "delete",
-            var other => throw new NotSupportedException(other),
-        };
-
-        private static async Task<string> NameInAsync(HttpRequestMessage request)
-        {
-            var body = KubernetesJson.Deserialize<KubernetesObject>(await request.Content!.ReadAsStringAsync());
-            return body.Metadata.Name;
-        }
-
-        private sealed class KubernetesObject
-        {
-            public k8s.Models.V1ObjectMeta Metadata { get; set; } = new();
         }
     }
 }

@@ -24,8 +24,14 @@ internal sealed class AuditLog(string file, string user)
     public long Mark(long from = 0) => Read(from).End;
 
     /// <summary>The operator's requests, leases and events aside.</summary>
-    public IReadOnlyList<AuditEntry> Since(long mark = 0) =>
-        [.. Read(mark).Lines.Select(Entry).OfType<AuditEntry>().Where(entry => entry.User == user && entry.Resource is not ("leases" or "events"))];
+    public IReadOnlyList<AuditEntry> Since(long mark = 0) => Next(ref mark);
+
+    /// <summary>The same, and moves the mark behind them.</summary>
+    public IReadOnlyList<AuditEntry> Next(ref long mark)
+    {
+        (var lines, mark) = Read(mark);
+        return [.. lines.Select(Entry).OfType<AuditEntry>().Where(entry => entry.User == user && entry.Resource is not ("leases" or "events"))];
+    }
 
     private (string[] Lines, long End) Read(long from)
     {

@@ -25,6 +25,7 @@ public class LocalApiServer : IAsyncDisposable
     /// <summary>config/rbac's ServiceAccount.</summary>
     internal const string OperatorUser = "system:serviceaccount:slipway-system:slipway";
 
+    private const string RunnerImage = "slipway/slipway:test";
     private const string AuditPolicy = "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n- level: Metadata\n";
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
 
@@ -72,22 +73,17 @@ public class LocalApiServer : IAsyncDisposable
     /// <summary>With the rights of config/rbac.</summary>
     internal KubernetesClientConfiguration OperatorConfig() => Config(_operatorToken);
 
-    /// <summary>The same as a file, for an operator that is a process of its own.</summary>
-    internal string OperatorKubeconfig() => Write("operator.kubeconfig", $$"""
-        apiVersion: v1
-        kind: Config
-        current-context: test
-        clusters: [{name: test, cluster: {server: "{{_host}}", certificate-authority: certificates/apiserver.crt} }]
-        users: [{name: operator, user: {token: "{{_operatorToken}}"} }]
-        contexts: [{name: test, context: {cluster: test, user: operator} }]
-        """);
+    /// <summary>The program itself as a process of its own, the only operator there.</summary>
+    internal LoopbackService StartOperator(int port) => LoopbackService.Start(_folder, Path.Combine(AppContext.BaseDirectory, "slipway"),
+        "operator", "--kubeconfig", Write("operator.kubeconfig", Kubeconfig(_operatorToken)), "--leader-elect", "false", "--http-port", $"{port}",
+        "--namespace", OperatorNamespace, "--runner-image", RunnerImage);
 
     internal static OperatorSettings OperatorSettings() => new()
     {
         HttpPort = 0,
         Pki = new PkiOptions { OperatorNamespace = OperatorNamespace },
         Pools = new PoolOptions(),
-        Builds = new BuildOptions { RunnerImage = "slipway/slipway:test" },
+        Builds = new BuildOptions { RunnerImage = RunnerImage },
         // What it says beyond that would stand between the tests' own lines.
         LogLevel = LogLevel.Error,
     };
@@ -154,6 +150,15 @@ public class LocalApiServer : IAsyncDisposable
         "RoleBinding" => Client.CreateAsync(Read<V1RoleBinding>(document), default),
         _ => Task.CompletedTask,
     };
+
+    private string Kubeconfig(string token) => $$"""
+        apiVersion: v1
+        kind: Config
+        current-context: test
+        clusters: [{name: test, cluster: {server: "{{_host}}", certificate-authority: certificates/apiserver.crt} }]
+        users: [{name: test, user: {token: "{{token}}"} }]
+        contexts: [{name: test, context: {cluster: test, user: test} }]
+        """;
 
     private KubernetesClientConfiguration Config(string token)
     {
