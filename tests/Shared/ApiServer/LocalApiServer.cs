@@ -40,7 +40,12 @@ public class LocalApiServer : IAsyncDisposable
     /// <summary>The administrator's.</summary>
     internal KubeClient Client => _client ?? throw new InvalidOperationException("The API server has not been started.");
 
-    internal AuditLog Audit => new(Path.Combine(_folder, "audit.log"), OperatorUser);
+    internal AuditLog Audit => new(AuditFile, OperatorUser);
+
+    internal string AuditFile => Path.Combine(_folder, "audit.log");
+
+    /// <summary>Those of etcd and kube-apiserver.</summary>
+    internal IReadOnlyList<int> ProcessIds => [_etcd!.ProcessId, _server!.ProcessId];
 
     /// <summary>Returns when it serves the CRDs.</summary>
     public virtual async ValueTask InitializeAsync()
@@ -73,9 +78,12 @@ public class LocalApiServer : IAsyncDisposable
     /// <summary>With the rights of config/rbac.</summary>
     internal KubernetesClientConfiguration OperatorConfig() => Config(_operatorToken);
 
+    /// <summary>The same as a file, for an operator in a process of its own. Returns its path.</summary>
+    internal string OperatorKubeconfig() => Write("operator.kubeconfig", Kubeconfig(_operatorToken));
+
     /// <summary>The program itself as a process of its own, the only operator there.</summary>
     internal LoopbackService StartOperator(int port) => LoopbackService.Start(_folder, Path.Combine(AppContext.BaseDirectory, "slipway"),
-        "operator", "--kubeconfig", Write("operator.kubeconfig", Kubeconfig(_operatorToken)), "--leader-elect", "false", "--http-port", $"{port}",
+        "operator", "--kubeconfig", OperatorKubeconfig(), "--leader-elect", "false", "--http-port", $"{port}",
         "--namespace", OperatorNamespace, "--runner-image", RunnerImage);
 
     internal static OperatorSettings OperatorSettings() => new()
@@ -126,7 +134,7 @@ public class LocalApiServer : IAsyncDisposable
             "--authorization-mode=RBAC", "--enable-admission-plugins=OwnerReferencesPermissionEnforcement", "--disable-admission-plugins=ServiceAccount",
             $"--token-auth-file={tokens}", $"--cert-dir={Path.Combine(_folder, "certificates")}",
             "--service-account-issuer=https://slipway.test", $"--service-account-signing-key-file={key}", $"--service-account-key-file={key}",
-            $"--audit-policy-file={Write("audit-policy.yaml", AuditPolicy)}", $"--audit-log-path={Path.Combine(_folder, "audit.log")}");
+            $"--audit-policy-file={Write("audit-policy.yaml", AuditPolicy)}", $"--audit-log-path={AuditFile}");
     }
 
     private async Task InstallAsync()

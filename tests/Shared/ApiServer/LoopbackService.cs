@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 
 namespace Slipway.Tests.ApiServer;
 
@@ -25,6 +26,10 @@ internal sealed class LoopbackService : IAsyncDisposable
         _name = name;
         _log = log;
     }
+
+    /// <summary>The program's own, not the shell's. The shell's other child is what waits for the end.</summary>
+    public int ProcessId => File.ReadAllText($"/proc/{_shell.Id}/task/{_shell.Id}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries)
+        .Select(id => int.Parse(id, CultureInfo.InvariantCulture)).First(id => File.ReadAllText($"/proc/{id}/comm").Trim() != "bash");
 
     public static LoopbackService Start(string folder, string program, params IEnumerable<string> arguments)
     {
