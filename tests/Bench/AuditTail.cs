@@ -45,3 +45,11 @@ internal sealed class AuditTail(string file, string user)
     private static string? Text(JsonElement element, string name) =>
         element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) ? value.GetString() : null;
 }
+
+internal static class AuditSummary
+{
+    /// <summary>What was asked, how often in each of several runs, and with which answer where that was a refusal.</summary>
+    public static string Summary(this IEnumerable<AuditEntry> entries, int runs) => string.Join(", ", entries
+        .CountBy(entry => $"{entry.Verb} {entry.Resource}{(entry.Subresource is { } part ? "/" + part : "")}{(entry.Code >= 300 ? $" ({entry.Code})" : "")}")
+        .OrderByDescending(count => count.Value).Select(count => $"{Figure.Text(count.Value / (double)runs)} {count.Key}"));
+}

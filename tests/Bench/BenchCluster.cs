@@ -1,5 +1,5 @@
-using System.Diagnostics;
 using System.Globalization;
+using System.Text.Json.Nodes;
 using k8s.Models;
 using Slipway.Api;
 using Slipway.Kube;
@@ -11,7 +11,7 @@ namespace Slipway.Bench;
 internal sealed class BenchCluster : LocalApiServer
 {
     public const string Builders = "builders";
-    private const int BuildersPerPlatform = 50;
+    private const int BuildersPerPlatform = 64;
     private const int BuildsPerBuilder = 4;
 
     private StandIn? _standIn;
@@ -51,7 +51,7 @@ internal sealed class BenchCluster : LocalApiServer
         return started;
     }
 
-    /// <summary>A pool of two platforms with 200 slots each, Ready. An operator has to run.</summary>
+    /// <summary>A pool of two platforms with 256 slots each, Ready. An operator has to run.</summary>
     public async Task CreatePoolAsync()
     {
         await CreateNamespaceAsync(Builders);
@@ -100,8 +100,17 @@ internal sealed class BenchCluster : LocalApiServer
         return asked;
     }
 
+    /// <summary>As if the build had ended an hour ago: what it keeps for its logs goes now, and not in ten minutes.</summary>
+    public async Task AgeAsync(NamespacedName build)
+    {
+        var ended = (await Spectator.EndAsync(build)).Status!.CompletedAt!.Value.AddHours(-1);
+        await Client.PatchStatusAsync<V1Alpha1ImageBuild>(build, null, null, new JsonObject { ["completedAt"] = ended }, default);
+        var wish = new JsonObject { [new OperatorOptions().ReconcileAnnotation] = "now" };
+        await Client.PatchAsync<V1Alpha1ImageBuild>(build, new JsonObject { ["metadata"] = new JsonObject { ["annotations"] = wish } }, default);
+    }
+
     public CpuTimes Cpu(OperatorProcess running) => new(
-        OsProcess.Cpu(running.Id), OsProcess.Cpu(System.Environment.ProcessId), ProcessIds.Sum(OsProcess.Cpu));
+        OsProcess.Cpu(running.Id), OsProcess.Cpu(Environment.ProcessId), ProcessIds.Sum(OsProcess.Cpu));
 
     public static Task Pause(double seconds) => Task.Delay(TimeSpan.FromSeconds(seconds), TimeProvider.System, CancellationToken.None);
 
@@ -113,10 +122,4 @@ internal sealed class BenchCluster : LocalApiServer
         Replicas = new PoolReplicas { Min = BuildersPerPlatform, Max = BuildersPerPlatform },
         BuildsPerBuilder = BuildsPerBuilder,
     };
-}
-
-/// <summary>Seconds of CPU: of the operator, of this process, and of etcd and kube-apiserver together.</summary>
-internal sealed record CpuTimes(double Operator, double StandIn, double ApiServer)
-{
-    public static CpuTimes operator -(CpuTimes one, CpuTimes other) => new(one.Operator - other.Operator, one.StandIn - other.StandIn, one.ApiServer - other.ApiServer);
 }

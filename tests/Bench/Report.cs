@@ -17,7 +17,16 @@ internal sealed class Report
 
     public IReadOnlyList<Figure> Figures => _figures;
 
+    /// <summary>What a figure consists of, by its name.</summary>
+    public Dictionary<string, string> Notes { get; } = [];
+
     public void Say(string progress) => Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"[{Stopwatch.GetElapsedTime(_started).TotalSeconds,5:0} s] {progress}"));
+
+    public void Note(string figure, string consistsOf)
+    {
+        Notes[figure] = consistsOf;
+        Say($"{figure} is {consistsOf}");
+    }
 
     /// <summary>The median of several runs.</summary>
     public double Add(string name, string unit, params IEnumerable<double> runs)

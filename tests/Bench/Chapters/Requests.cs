@@ -1,5 +1,3 @@
-using System.Text.Json.Nodes;
-using Slipway.Api;
 using Slipway.Kube;
 
 namespace Slipway.Bench.Chapters;
@@ -36,23 +34,13 @@ internal static class Requests
         var asked = await cluster.QuietAsync();
         var revisions = builds.Select(build => (double)cluster.Spectator.Revisions(build)).ToList();
 
-        foreach (var build in builds) await AgeAsync(cluster, build);
+        foreach (var build in builds) await cluster.AgeAsync(build);
         asked.AddRange(await cluster.QuietAsync());
         if (cluster.StandIn.Jobs != 0) throw new InvalidOperationException($"{cluster.StandIn.Jobs} Jobs are left of builds that ended an hour ago.");
 
         var writes = asked.Where(entry => entry.IsWrite).ToLookup(entry => entry.Namespace);
         report.Add(name, "requests", builds.Select(build => (double)writes[build.Namespace].Count()));
-        report.Say("of these, each build on average: " + string.Join(", ", builds.SelectMany(build => writes[build.Namespace])
-            .CountBy(entry => $"{entry.Verb} {entry.Resource}{(entry.Subresource is null ? "" : "/" + entry.Subresource)}{(entry.Code >= 300 ? $" ({entry.Code})" : "")}")
-            .OrderByDescending(count => count.Value).Select(count => $"{Figure.Text(count.Value / (double)Runs)} {count.Key}")));
+        report.Note(name, builds.SelectMany(build => writes[build.Namespace]).Summary(Runs));
         return (revisions, asked.Count(entry => entry.IsRead));
-    }
-
-    /// <summary>As if the build had ended an hour ago: what it keeps for its logs goes now, and not in ten minutes.</summary>
-    private static async Task AgeAsync(BenchCluster cluster, NamespacedName build)
-    {
-        var ended = (await cluster.Spectator.EndAsync(build)).Status!.CompletedAt!.Value.AddHours(-1);
-        await cluster.Client.PatchStatusAsync<V1Alpha1ImageBuild>(build, null, null, new JsonObject { ["completedAt"] = ended }, default);
-        await cluster.Client.PatchAsync<V1Alpha1ImageBuild>(build, new JsonObject { ["metadata"] = new JsonObject { ["annotations"] = new JsonObject { ["slipway.dev/reconcile-at"] = "now" } } }, default);
     }
 }
