@@ -32,8 +32,8 @@ test-e2e: ## Against the local cluster: builders, builds, registry, chart.
 soak: ## Every chaos seed, every crash point, every kill.
 	@tests/soak.sh
 
-bench: ## Figures of the running demo, one a line: bench: name=value unit.
-	@tests/Bench/bench.sh
+bench: ## Figures against a real API server, a line each: bench: name=value unit (UPDATE_DOCS=1 for docs/).
+	@tests/bench.sh $(ONLY)
 
 cluster: ## Bring the local two-node Kubernetes up.
 	@$(CLUSTER) up

@@ -15,6 +15,7 @@ internal sealed class OperatorProcess : IAsyncDisposable
     private readonly LoopbackService _service;
     private readonly string _folder;
     private readonly int _port;
+    private bool _stopped;
 
     private OperatorProcess(LoopbackService service, string folder, int port) => (_service, _folder, _port) = (service, folder, port);
 
@@ -50,9 +51,11 @@ internal sealed class OperatorProcess : IAsyncDisposable
         await process.WaitForExitAsync(CancellationToken.None);
     }
 
-    /// <summary>SIGTERM, and until it has ended.</summary>
+    /// <summary>SIGTERM, and until it has ended. Once is enough.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (_stopped) return;
+        _stopped = true;
         await _service.DisposeAsync();
         Directory.Delete(_folder, recursive: true);
     }

@@ -20,7 +20,7 @@ internal static class Growth
     private const string Probes = "probes";
 
     /// <summary>The operator gives memory back after ten seconds without work.</summary>
-    private const double SettleSeconds = 40;
+    private const double SettleSeconds = 30;
 
     /// <summary>An operator's watches run five to ten minutes. From five minutes after its start on, each is opened anew sooner than over time.</summary>
     private static readonly TimeSpan IdleFrom = TimeSpan.FromMinutes(5);

@@ -5,7 +5,7 @@ namespace Slipway.Bench.Chapters;
 /// <summary>What one build asks of the API server, from its creation until nothing but the ImageBuild is left.</summary>
 internal static class Requests
 {
-    private const int Runs = 20;
+    private const int Runs = 12;
     private const int AtOnce = 4;
 
     public static async Task RunAsync(Report report, BenchCluster cluster)

@@ -10,7 +10,7 @@ namespace Slipway.Tests.ApiServer;
 internal sealed class LoopbackService : IAsyncDisposable
 {
     private const string Hold = """
-        log=$1; shift; exec 3<&0
+        log=$1; shift; exec 3<&0 2>/dev/null
         "$@" </dev/null >"$log" 2>&1 & id=$!
         { read -r _ <&3; kill "$id"; } & wait "$id"
         """;
