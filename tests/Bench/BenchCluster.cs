@@ -40,7 +40,7 @@ internal sealed class BenchCluster : LocalApiServer
         if (_spectator is not null) await _spectator.DisposeAsync();
         if (_standIn is not null) await _standIn.DisposeAsync();
         await base.DisposeAsync();
-        if (StandIn.Trouble is { } trouble) throw new InvalidOperationException("The stand-in failed, so the figures are not to be trusted.", trouble);
+        if (_standIn?.Trouble is { } trouble) throw new InvalidOperationException("The stand-in failed, so the figures are not to be trusted.", trouble);
     }
 
     /// <summary>Returns when it is ready.</summary>

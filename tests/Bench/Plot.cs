@@ -17,7 +17,7 @@ internal static class Plot
     private const int Bottom = 54;
     private const int GridLines = 5;
 
-    // Shades that hold three to one against white and against black: a viewer that knows no media queries shows the first.
+    // Browsers follow the reader's scheme in pictures too, and a picture without a background takes the page's.
     private const string Style = """
         text { font: 12px system-ui, sans-serif; fill: #24292f }
         .title { font-weight: 600; font-size: 14px }
@@ -68,7 +68,8 @@ internal static class Plot
         foreach (var (builds, value) in curve.Points)
         {
             svg.AppendLine(CultureInfo.InvariantCulture, $"""<circle class="point" cx="{X(builds):0.#}" cy="{Y(value):0.#}" r="4"/>""");
-            Text(svg, X(builds), Y(value) - 10, "middle", Figure.Text(value));
+            // The first one stands on the axis, whose own numbers are to its left.
+            Text(svg, X(builds) + (builds == 0 ? 4 : 0), Y(value) - 10, builds == 0 ? "start" : "middle", value.ToString("#,0", CultureInfo.InvariantCulture));
             Text(svg, X(builds), Height - Bottom + 18, "middle", builds.ToString("#,0", CultureInfo.InvariantCulture));
         }
 

@@ -34,7 +34,9 @@ internal static class Steady
 
         report.AddPercentile($"create_to_job_p50_ms{suffix}", "ms", 0.5, waits);
         report.AddPercentile($"create_to_job_p99_ms{suffix}", "ms", 0.99, waits);
-        report.Add($"api_writes_pool_per_minute{suffix}", "requests", asked.Count(entry => entry.IsWrite && entry.Namespace == BenchCluster.Builders) * 60.0 / Seconds);
+        var pool = asked.Where(entry => entry.IsWrite && entry.Namespace == BenchCluster.Builders).ToList();
+        report.Add($"api_writes_pool_per_minute{suffix}", "requests", pool.Count * 60.0 / Seconds);
+        report.Note($"api_writes_pool_per_minute{suffix}", pool.Summary(1));
         report.Add($"api_reads_steady{suffix}", "requests", asked.Count(entry => entry.IsRead));
         new[] { cpu }.Add(report, $"steady{suffix}", builds.Count);
 
