@@ -98,7 +98,10 @@ public sealed class ControllerBuilderTests : IAsyncLifetime
     {
         Metadata = new V1ObjectMeta
         {
-            Name = "child", NamespaceProperty = "ns", Uid = "uid-child", ResourceVersion = version,
+            Name = "child",
+            NamespaceProperty = "ns",
+            Uid = "uid-child",
+            ResourceVersion = version,
             OwnerReferences = [OwnerReferences.ControlledBy(Widget.Named(owner, @namespace: "elsewhere"))],
         },
     };
