@@ -66,7 +66,11 @@ public sealed class KubeClientTests : IAsyncLifetime
     {
         var query = new WatchQuery
         {
-            Namespace = "ns", LabelSelector = "app=x", FieldSelector = "metadata.name=a", ResourceVersion = "7", Timeout = TimeSpan.FromSeconds(345.6),
+            Namespace = "ns",
+            LabelSelector = "app=x",
+            FieldSelector = "metadata.name=a",
+            ResourceVersion = "7",
+            Timeout = TimeSpan.FromSeconds(345.6),
         };
         await using var watch = _client.WatchAsync<Widget>(query, Token).GetAsyncEnumerator(Token);
         var first = watch.MoveNextAsync();
@@ -75,8 +79,12 @@ public sealed class KubeClientTests : IAsyncLifetime
         request.Query.ToDictionary(pair => pair.Key, pair => pair.Value.ToString()).ShouldBe(
             new Dictionary<string, string>
             {
-                ["watch"] = "true", ["allowWatchBookmarks"] = "true", ["resourceVersion"] = "7", ["timeoutSeconds"] = "345",
-                ["labelSelector"] = "app=x", ["fieldSelector"] = "metadata.name=a",
+                ["watch"] = "true",
+                ["allowWatchBookmarks"] = "true",
+                ["resourceVersion"] = "7",
+                ["timeoutSeconds"] = "345",
+                ["labelSelector"] = "app=x",
+                ["fieldSelector"] = "metadata.name=a",
             },
             ignoreOrder: true);
         await (await request.OpenAsync()).SendAsync("DELETED", Widget.Named("a", 8).Json());
