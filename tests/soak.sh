@@ -20,7 +20,7 @@ soak() {
 # tally WHAT: how many of them there were in all.
 tally() { awk -v what="$1" '/^tally: / && index($0, " " what ",") { sum += $2 } END { print sum + 0 }' "$log"; }
 
-soak Unit 'Slipway.Tests.Unit.*ChaosTests'
+soak Unit '*.ChaosTests'
 soak CrashPoints 'Slipway.Tests.CrashPoints.*'
 
 differences=$(awk '/^tally: / { sum += $(NF - 1) } END { print sum + 0 }' "$log")

@@ -17,6 +17,9 @@ internal sealed class Applier(IKubeClient client, OperatorOptions options)
     // Far more children than one operator has. Past it the memory starts anew, at the price of comparing each once more.
     private const int Capacity = 20_000;
 
+    // It tells bodies of one object apart, and people read it.
+    private const int HashLength = 16;
+
     private readonly ConcurrentDictionary<(Type, NamespacedName), Applied> _applied = new();
 
     /// <param name="desired">What the object shall have: only the fields that we want to own.</param>
@@ -28,7 +31,7 @@ internal sealed class Applier(IKubeClient client, OperatorOptions options)
     {
         var key = (typeof(T), NamespacedName.Of(desired));
         var body = ApplyBody.Of(desired);
-        var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(body.ToJsonString())));
+        var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(body.ToJsonString())))[..HashLength];
         if (current is not null && _applied.TryGetValue(key, out var last) && last.Covers(hash, current.Metadata))
         {
             return current;
