@@ -134,6 +134,7 @@ internal sealed partial class LeaderElector(
             ResourceVersion = held.Metadata.ResourceVersion,
             Silence = LengthOf(held.Spec!) + Slack,
         };
+        var opened = time.GetTimestamp();
         try
         {
             await foreach (var change in client.WatchAsync<Lease>(query, cancellationToken))
@@ -152,6 +153,12 @@ internal sealed partial class LeaderElector(
         catch (TimeoutException)
         {
             // Silence is what a dead leader sounds like. A dead connection too: whoever takes the lease looks first.
+            return;
+        }
+
+        if (time.GetElapsedTime(opened) < options.RetryPeriod)
+        {
+            throw new IOException("The server ended the watch at once.");
         }
     }
 

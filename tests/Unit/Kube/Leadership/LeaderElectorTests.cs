@@ -103,6 +103,20 @@ public sealed class LeaderElectorTests : IAsyncLifetime
         await acquire.Soon();
     }
 
+    // A proxy that ends every watch must not be asked without a pause.
+    [Fact]
+    public async Task Acquire_WhenTheWatchEndsAtOnce_WaitsBeforeItLooksAgain()
+    {
+        var acquire = _elector.AcquireAsync(_stop.Token);
+        (await StandByAsync()).Finish();
+        await _clock.TimerAsync(TimeSpan.FromSeconds(2));
+        _server.HasMore.ShouldBeFalse();
+        _clock.Advance(TimeSpan.FromSeconds(2));
+        await (await NextAsync("GET", $"{Path}/slipway")).AnswerAsync(Held(Other, 10));
+        await _server.NextWatchAsync();
+        acquire.IsCompleted.ShouldBeFalse();
+    }
+
     // The watch was dead, not the leader.
     [Fact]
     public async Task Acquire_WhenTheHolderHasRenewedUnseen_GoesOnWaiting()
