@@ -129,6 +129,22 @@ public sealed class LeaderElectorTests : IAsyncLifetime
         acquire.IsCompleted.ShouldBeFalse();
     }
 
+    [Fact]
+    public async Task Acquire_WhenTheWatchEndsBeforeTheLease_LeavesItAndCountsOn()
+    {
+        var acquire = _elector.AcquireAsync(_stop.Token);
+        var watch = await StandByAsync();
+        _clock.Advance(TimeSpan.FromSeconds(14));
+        watch.Finish();
+        await (await NextAsync("GET", $"{Path}/slipway")).AnswerAsync(Held(Other, 10));
+        var second = await _server.NextWatchAsync();
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        await (await second.OpenAsync()).SendAsync("MODIFIED", Held("", 11));
+        await (await NextAsync("GET", $"{Path}/slipway")).AnswerAsync(Held(Other, 10));
+        await (await NextAsync("PATCH", $"{Path}/slipway")).AnswerAsync(Held(Me, 12));
+        await acquire.Soon();
+    }
+
     // Without a release every failover waited for the lease's length.
     [Requirement("R20", "kc: no release")]
     [Fact]

@@ -252,6 +252,8 @@ public sealed class WorkQueueTests : IDisposable
     [Fact]
     public void AddAfter_WhenTimePasses_WakesNobodyBeforeTheTime()
     {
+        _clock.Advance(TimeSpan.FromHours(1));
+        _clock.Fired.ShouldBe(0, "nothing waits yet");
         _queue.AddAfter("a", TimeSpan.FromHours(1));
         _queue.AddAfter("b", TimeSpan.FromHours(2));
         _clock.Advance(TimeSpan.FromMinutes(59));
