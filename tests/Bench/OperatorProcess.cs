@@ -8,9 +8,9 @@ internal sealed class OperatorProcess : IAsyncDisposable
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
 
     /// <summary>
-    /// The Dockerfile's, and what .NET makes of the chart's memory limit of 256Mi: three quarters of it for the heap.
+    /// The Dockerfile's, and what .NET makes of the chart's memory limit of 512Mi: three quarters of it for the heap.
     /// </summary>
-    private static readonly string[] Environment = ["HOME=/tmp", "DOTNET_EnableDiagnostics=0", "MALLOC_ARENA_MAX=1", "DOTNET_GCHeapHardLimit=0xC000000"];
+    private static readonly string[] Environment = ["HOME=/tmp", "DOTNET_EnableDiagnostics=0", "MALLOC_ARENA_MAX=1", "DOTNET_GCHeapHardLimit=0x18000000"];
 
     private readonly LoopbackService _service;
     private readonly string _folder;
