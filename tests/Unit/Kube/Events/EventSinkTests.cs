@@ -192,6 +192,14 @@ public sealed class EventSinkTests : IAsyncLifetime
         await create.AnswerAsync(create.Json);
     }
 
+    // 253 characters may be in a name, and what follows ours needs some of them.
+    [Fact]
+    public async Task Record_WhenTheObjectsNameIsCutAtADash_MakesANameThatTheApiServerTakes()
+    {
+        Record($"{new string('a', 199)}-b", "Failed", "A step failed.");
+        (await CreatedAsync()).ShouldStartWith($"{new string('a', 199)}.");
+    }
+
     private void Record(string name, string reason, string message, string? uid = null) =>
         _sink.Record(RecordedEvent.Of(Widget.Named(name, uid: uid), EventType.Warning, reason, message));
 
