@@ -15,6 +15,9 @@ public sealed class CrashPointTests(Theatre theatre)
     /// <summary>On two cores; half of a run is waiting.</summary>
     private const int Lanes = 3;
 
+    /// <summary>A pool's status that only chance brings, twice in a row when the scenario was rehearsed, and never again. More of them would be holes.</summary>
+    private const int MostMissed = 2;
+
     public static TheoryData<string> Names => [.. Scenarios.All.Keys];
 
     [Theory, MemberData(nameof(Names))]
@@ -26,16 +29,19 @@ public sealed class CrashPointTests(Theatre theatre)
         var points = Sample.Of(all);
         Console.WriteLine($"{name}: {sites.Count} writes, {points.Count} of {all.Count} crash points, {Sample.Described}");
 
-        var differences = new ConcurrentBag<string>();
+        var outcomes = new ConcurrentBag<(CrashPoint Point, Outcome Outcome)>();
         await Parallel.ForEachAsync(points, new ParallelOptions { MaxDegreeOfParallelism = Lanes }, async (point, _) =>
         {
             var started = TimeProvider.System.GetTimestamp();
-            var difference = await theatre.DifferenceAsync(scenario, (server, mask) => new MortalOperator(server, mask, scenario.KeepSucceeded, point));
-            if (difference is not null) differences.Add($"{name}, the operator died {point}. {difference}");
-            Console.WriteLine($"{name}: died {point}: {(difference is null ? "no difference" : "DIFFERENT")}, {TimeProvider.System.GetElapsedTime(started).TotalSeconds:0.0} s");
+            var outcome = await theatre.OutcomeAsync(scenario, (server, mask) => new MortalOperator(server, mask, scenario.KeepSucceeded, point));
+            outcomes.Add((point, outcome));
+            Console.WriteLine($"{name}: died {point}: {outcome}, {TimeProvider.System.GetElapsedTime(started).TotalSeconds:0.0} s");
         });
-        Sample.Tally(points.Count, "crash points", differences.Count);
+        var differences = outcomes.Where(one => one.Outcome.Difference is not null).Select(one => $"{name}, the operator died {one.Point}. {one.Outcome.Difference}").ToList();
+        var missed = outcomes.Where(one => !one.Outcome.Died).Select(one => $"{one.Point}").ToList();
+        Sample.Tally(outcomes.Count - missed.Count, "crash points", differences.Count);
         differences.ShouldBeEmpty();
+        missed.Count.ShouldBeLessThanOrEqualTo(MostMissed, string.Join('\n', missed));
     }
 
     [Fact]

@@ -36,10 +36,10 @@ public sealed class Theatre : IAsyncDisposable
     })).Value;
 
     /// <summary>
-    /// From nothing to nothing. Null, or what is different from the undisturbed run. Two changes of a pool may make one status or two,
-    /// so a run that never came to the operator's death is played again.
+    /// From nothing to nothing. Two changes of a pool may make one status or two, so a run that never came to the operator's death is
+    /// played again.
     /// </summary>
-    internal async Task<string?> DifferenceAsync<T>(Scenario scenario, Func<LocalApiServer, Mask, T> mortalOn)
+    internal async Task<Outcome> OutcomeAsync<T>(Scenario scenario, Func<LocalApiServer, Mask, T> mortalOn)
         where T : IMortalOperator
     {
         var undisturbed = await UndisturbedAsync(scenario);
@@ -48,14 +48,14 @@ public sealed class Theatre : IAsyncDisposable
             for (var attempt = 1; attempt <= Attempts; attempt++)
             {
                 var (_, mortal) = await PlayAsync(scenario, mortalOn, undisturbed.Run);
-                if (mortal.Life == 2) return null;
+                if (mortal.Life == 2) return new Outcome(Died: true);
             }
 
-            return $"It did not die: in {Attempts} runs it did not come to that.";
+            return new Outcome(Died: false);
         }
         catch (Exception different) when (different is DifferenceException or InvalidOperationException)
         {
-            return different.Message;
+            return new Outcome(Died: true, different.Message);
         }
     }
 
@@ -122,3 +122,9 @@ public sealed class Theatre : IAsyncDisposable
 
 /// <summary>What a scenario comes to without a crash, and the operator's writes on the way.</summary>
 internal sealed record Undisturbed(Run Run, IReadOnlyList<CallSite> Sites);
+
+/// <summary>What came of a crash: whether there was one at all, and the difference that it made, if any.</summary>
+internal sealed record Outcome(bool Died, string? Difference = null)
+{
+    public override string ToString() => Difference is not null ? "DIFFERENT" : Died ? "no difference" : "not come to";
+}

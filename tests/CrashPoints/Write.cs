@@ -24,11 +24,14 @@ internal sealed record Write(string Verb, string Resource, string Target)
         var other => throw new NotSupportedException(other),
     };
 
-    /// <summary>What a status tells: the phase of a build, the counters of a pool. How many it takes to come that far differs from run to run.</summary>
+    /// <summary>What a status tells: the phase of a build; a pool's counters and its builders. How many it takes to come that far differs from run to run.</summary>
     private static string NewsOf(JsonNode? status)
     {
-        var news = new[] { status?["phase"] is { } phase ? $"{phase}" : null }
-            .Concat(status?["summary"] is JsonObject summary ? summary.Select(count => $"{count.Key} {count.Value}") : []).OfType<string>().ToList();
-        return news.Count == 0 ? "" : $" ({string.Join(", ", news)})";
+        var phase = status?["phase"] is { } now ? [$"{now}"] : Array.Empty<string>();
+        var counters = (status?["summary"] as JsonObject ?? []).Select(count => $"{count.Key} {count.Value}");
+        var builders = (status?["platforms"] as JsonArray ?? []).SelectMany(platform => platform!["builders"] as JsonArray ?? [])
+            .Select(builder => $"{builder!["name"]} {builder["state"]}");
+        string[] news = [.. phase, .. counters, .. builders];
+        return news.Length == 0 ? "" : $" ({string.Join(", ", news)})";
     }
 }
