@@ -14,6 +14,7 @@ internal static class Conditions
     public const string Stalled = nameof(Stalled);
     public const string Succeeded = nameof(Succeeded);
     public const string Complete = nameof(Complete);
+    public const string VersionVulnerable = nameof(VersionVulnerable);
     public const string CacheHealthy = nameof(CacheHealthy);
 
     private const int MessageLimit = 1024;

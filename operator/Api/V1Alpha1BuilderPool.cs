@@ -31,6 +31,9 @@ internal sealed record BuilderPoolSpec
     /// <summary>What the pool builds for, each platform once.</summary>
     public IReadOnlyList<PoolPlatform> Platforms { get; init; } = [];
 
+    /// <summary>How the pool follows its load.</summary>
+    public PoolScaling? Scaling { get; init; }
+
     /// <summary>How the builders reach registries: mirrors, plain HTTP, private certificate authorities.</summary>
     public IReadOnlyList<PoolRegistry>? Registries { get; init; }
 
@@ -42,6 +45,33 @@ internal sealed record BuilderPoolSpec
 
     /// <summary>Whose builds this pool takes. All namespaces that a pool admits are one trust domain. Default: those of its own namespace.</summary>
     public AllowedNamespaces? AllowedNamespaces { get; init; }
+
+    /// <summary>Who may connect to the builders, and where they may connect to.</summary>
+    public PoolNetworkPolicy? NetworkPolicy { get; init; }
+}
+
+internal sealed record PoolScaling
+{
+    /// <summary>How long there are as many builders as the most that were wanted in this time. 10s to 24h. Default 10m.</summary>
+    public string? IdleAfter { get; init; }
+}
+
+internal sealed record PoolNetworkPolicy
+{
+    /// <summary>Managed: the operator keeps a NetworkPolicy for the builders. None: it keeps none. Default Managed.</summary>
+    public string? Mode { get; init; }
+
+    /// <summary>What builders may reach although the policy would keep them from it, such as a metadata service.</summary>
+    public IReadOnlyList<PoolEgress>? ExtraEgress { get; init; }
+}
+
+internal sealed record PoolEgress
+{
+    /// <summary>Addresses, such as 169.254.169.254/32.</summary>
+    public string Cidr { get; init; } = "";
+
+    /// <summary>TCP ports. Absent: all ports of every protocol.</summary>
+    public IReadOnlyList<int>? Ports { get; init; }
 }
 
 internal sealed record PoolPlatform
@@ -49,11 +79,14 @@ internal sealed record PoolPlatform
     /// <summary>os/architecture[/variant], such as linux/arm64.</summary>
     public string Platform { get; init; } = "";
 
-    /// <summary>Native: builders run only on nodes of that architecture.</summary>
+    /// <summary>Native: builders run only on nodes of that architecture. Emulated: on nodes of others, by QEMU, many times slower. Default Native.</summary>
     public string? Mode { get; init; }
 
     /// <summary>How many builders.</summary>
     public PoolReplicas? Replicas { get; init; }
+
+    /// <summary>Builders outside the cluster, in place of replicas.</summary>
+    public IReadOnlyList<PoolEndpoint>? Endpoints { get; init; }
 
     /// <summary>How many builds one builder takes at once, 1 to 64. Default 2.</summary>
     public int? BuildsPerBuilder { get; init; }
@@ -73,11 +106,20 @@ internal sealed record PoolPlatform
 
 internal sealed record PoolReplicas
 {
-    /// <summary>Builders at rest, 0 to 100. Equal to max until pools scale by load.</summary>
+    /// <summary>Builders at rest, 0 to 100.</summary>
     public int Min { get; init; } = 1;
 
     /// <summary>Builders at most, 1 to 100.</summary>
     public int Max { get; init; } = 1;
+}
+
+internal sealed record PoolEndpoint
+{
+    /// <summary>Where buildkitd listens, as tcp://host:port; host is also the name that its certificate carries.</summary>
+    public string Address { get; init; } = "";
+
+    /// <summary>A Secret with ca.crt, tls.crt and tls.key of a client, looked for in the namespace of the build.</summary>
+    public LocalReference TlsSecretRef { get; init; } = new();
 }
 
 internal sealed record PoolStorage
@@ -144,7 +186,7 @@ internal sealed record BuilderPoolStatus
     /// <summary>The generation that this status speaks of; -1 before anybody has looked.</summary>
     public long? ObservedGeneration { get; init; }
 
-    /// <summary>Ready, Reconciling and Stalled, as kstatus reads them.</summary>
+    /// <summary>Ready, Reconciling and Stalled, as kstatus reads them, and VersionVulnerable.</summary>
     public IReadOnlyList<V1Condition>? Conditions { get; init; }
 
     /// <summary>How each platform of the spec stands.</summary>
@@ -171,7 +213,7 @@ internal sealed record PoolPlatformStatus
     /// <summary>os/architecture[/variant].</summary>
     public string Platform { get; init; } = "";
 
-    /// <summary>Native, as in the spec.</summary>
+    /// <summary>Native or Emulated, as in the spec; External for builders outside the cluster.</summary>
     public string? Mode { get; init; }
 
     /// <summary>How many builders there should be.</summary>
@@ -192,10 +234,10 @@ internal sealed record PoolPlatformStatus
 
 internal sealed record BuilderStatus
 {
-    /// <summary>The builder's pod.</summary>
+    /// <summary>The builder's pod, or host:port of one outside the cluster.</summary>
     public string Name { get; init; } = "";
 
-    /// <summary>Ready, Busy, Draining or NotReady.</summary>
+    /// <summary>Ready, Busy, Draining, NotReady or LowDisk.</summary>
     public string? State { get; init; }
 
     /// <summary>How many builds run on it.</summary>

@@ -55,6 +55,9 @@ internal sealed record ImageBuildSpec
     /// <summary>What is attested about the image and pushed with it.</summary>
     public BuildAttestations? Attestations { get; init; }
 
+    /// <summary>Of the builds of a namespace that wait, those with the highest priority go first. -1000 to 1000. Default 0.</summary>
+    public int? Priority { get; init; }
+
     /// <summary>From the first platform's Job on, over all attempts. 1m to 24h. Default 1h.</summary>
     public string? Timeout { get; init; }
 
@@ -242,8 +245,14 @@ internal sealed record PlatformBuildStatus
     /// <summary>When its Job was created.</summary>
     public DateTime? StartedAt { get; init; }
 
-    /// <summary>The builder pod that built it.</summary>
+    /// <summary>The builder that built it: a pod of the pool, or host:port of one outside the cluster.</summary>
     public string? Builder { get; init; }
+
+    /// <summary>The builder whose own cache is warm for builds of this scope. Another one built it where that had no room.</summary>
+    public string? PreferredBuilder { get; init; }
+
+    /// <summary>Native, Emulated, or External for a builder outside the cluster.</summary>
+    public string? Mode { get; init; }
 
     /// <summary>Jobs that were started for it.</summary>
     public int? Attempts { get; init; }

@@ -112,7 +112,7 @@ internal static class BuildObjects
             Builder = new BuilderEndpoint
             {
                 Name = builder.Name,
-                Address = $"tcp://{Host(builder.Ip!)}:{Builder.Port}",
+                Address = builder.Address!,
                 ServerName = builder.ServerName,
                 TlsDirectory = TlsDirectory,
             },
@@ -134,9 +134,6 @@ internal static class BuildObjects
             Publish = state.Single,
         };
     }
-
-    /// <summary>An IPv6 address stands in brackets.</summary>
-    private static string Host(string ip) => ip.Contains(':', StringComparison.Ordinal) ? $"[{ip}]" : ip;
 
     private static GitSource Git(GitBuildSource git) => new(git.Url, git.Revision, string.IsNullOrEmpty(git.SubPath) ? null : git.SubPath);
 

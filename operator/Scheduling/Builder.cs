@@ -4,7 +4,7 @@ using Slipway.Api;
 
 namespace Slipway.Scheduling;
 
-/// <summary>One buildkitd of a pool, as its own pod describes it.</summary>
+/// <summary>One buildkitd of a pool, as its own pod describes it, or as the pool's spec does where it runs outside the cluster.</summary>
 internal sealed record Builder
 {
     /// <summary>Where buildkitd listens.</summary>
@@ -17,8 +17,23 @@ internal sealed record Builder
 
     public required int Ordinal { get; init; }
 
-    /// <summary>Null until the pod has one.</summary>
-    public string? Ip { get; init; }
+    /// <summary>tcp://host:port; null until the pod has an address.</summary>
+    public string? Address { get; init; }
+
+    /// <summary>Native, Emulated or External.</summary>
+    public string Mode { get; init; } = BuilderModes.Native;
+
+    /// <summary>The Secret of the build's namespace with the client certificate for it; null for builders whose pool has an authority.</summary>
+    public string? ClientSecret { get; init; }
+
+    /// <summary>Which authority signed its certificate, and so which clients it takes; null where the pod does not say.</summary>
+    public string? Authority { get; init; }
+
+    /// <summary>When its certificate ends; null where the pod does not say.</summary>
+    public DateTimeOffset? CertificateExpires { get; init; }
+
+    /// <summary>Its pod runs, but has no room left for another build.</summary>
+    public bool LowDisk { get; init; }
 
     /// <summary>The name that its certificate carries.</summary>
     public required string ServerName { get; init; }
@@ -39,7 +54,7 @@ internal sealed record Builder
             Name = pod.Metadata.Name,
             Uid = pod.Metadata.Uid,
             Ordinal = OrdinalOf(pod.Metadata.Name),
-            Ip = pod.Status?.PodIP,
+            Address = pod.Status?.PodIP is { Length: > 0 } ip ? AddressOf(ip) : null,
             ServerName = ChildNames.BuilderServerName(pod.Metadata.Name, service, pod.Metadata.NamespaceProperty),
             Draining = draining,
             Ready = !draining && !string.IsNullOrEmpty(pod.Status?.PodIP)
@@ -48,6 +63,17 @@ internal sealed record Builder
         };
     }
 
+    /// <summary>An IPv6 address stands in brackets.</summary>
+    private static string AddressOf(string ip) => $"tcp://{(ip.Contains(':', StringComparison.Ordinal) ? $"[{ip}]" : ip)}:{Port.ToString(CultureInfo.InvariantCulture)}";
+
     private static int OrdinalOf(string pod) =>
         int.TryParse(pod.AsSpan(pod.LastIndexOf('-') + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var ordinal) ? ordinal : int.MaxValue;
+}
+
+/// <summary>Where and how a builder runs, as status says it.</summary>
+internal static class BuilderModes
+{
+    public const string Native = nameof(Native);
+    public const string Emulated = nameof(Emulated);
+    public const string External = nameof(External);
 }

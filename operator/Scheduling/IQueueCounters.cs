@@ -21,6 +21,12 @@ internal sealed record QueueCount
     /// <summary>Builds that wait for one.</summary>
     public int Queued { get; init; }
 
+    /// <summary>How many builders there should be, of the pool's own.</summary>
+    public int Desired { get; init; }
+
+    /// <summary>Uids of builders that take no builds any more and end as soon as their pods do.</summary>
+    public IReadOnlySet<string> Retired { get; init; } = new HashSet<string>();
+
     /// <summary>Builds by the uid of the builder pod that they run on; a pod without any is left out. Its name may come back as another pod.</summary>
     public IReadOnlyDictionary<string, int> Builds { get; init; } = new Dictionary<string, int>();
 }

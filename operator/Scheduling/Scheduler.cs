@@ -62,6 +62,11 @@ internal sealed class Scheduler(
         }
     }
 
+    public void Report(JobOutcome outcome)
+    {
+        // Builders of a pool's own are watched by their pods; nothing is to be learned of them here.
+    }
+
     public void Refresh(NamespacedName pool)
     {
         lock (_lock)

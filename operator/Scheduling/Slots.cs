@@ -18,11 +18,17 @@ internal sealed record SlotRequest
 
     /// <summary>When the build was made: the older one goes first.</summary>
     public required DateTime Created { get; init; }
+
+    /// <summary>Within the namespace: the higher one goes first.</summary>
+    public int Priority { get; init; }
 }
 
 /// <summary>How the platform of a build stands in the queue: a builder, or the reason why there is none.</summary>
 internal sealed record SlotAnswer(Builder? Builder, WaitReason Reason)
 {
+    /// <summary>The builder that is warm for the scope, whether or not it is the one that was granted; null where nothing is known yet.</summary>
+    public string? PreferredBuilder { get; init; }
+
     public static SlotAnswer Granted(Builder builder) => new(builder, WaitReason.None);
 
     public static SlotAnswer Waiting(WaitReason reason) => new(null, reason);
@@ -37,6 +43,9 @@ internal enum WaitReason
 
     /// <summary>No builder of the platform is ready.</summary>
     NoBuilderReady,
+
+    /// <summary>The builder that is warm for the scope is busy: for a moment that one is waited for.</summary>
+    WarmBuilderBusy,
 }
 
 /// <summary>Where reconcilers ask for builders. Creating the Job commits a grant; a slot is held by a live Job alone.</summary>
@@ -50,6 +59,25 @@ internal interface ISlots
 
     /// <summary>The build wants nothing any more: it ended, changed or is gone.</summary>
     void Withdraw(NamespacedName build);
+
+    /// <summary>How a Job on a builder ended, so that builders nobody can reach are left alone. The same Job counts once.</summary>
+    void Report(JobOutcome outcome);
+}
+
+/// <summary>Whether the builder of a Job that has ended could be reached.</summary>
+internal sealed record JobOutcome(NamespacedName Pool, string Platform, string BuilderUid, string JobUid, bool Reached);
+
+/// <summary>What the pools' controller decides about builders. Every call answers at once, from memory.</summary>
+internal interface IBuilderService
+{
+    /// <summary>From now on exactly these builders take no new builds; what runs on them goes on.</summary>
+    void Drain(NamespacedName pool, string platform, IReadOnlySet<string> builderUids);
+
+    /// <summary>
+    /// True where no build runs on the builder, and none was promised it: then it is given none any more, until its pod is gone. False
+    /// where it is in use.
+    /// </summary>
+    bool TryRetire(NamespacedName pool, string platform, string builderUid);
 }
 
 /// <summary>Who sees builders and Jobs of a pool change says so here.</summary>

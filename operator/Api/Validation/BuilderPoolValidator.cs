@@ -25,6 +25,8 @@ internal sealed class BuilderPoolSpecValidator : AbstractValidator<BuilderPoolSp
         RuleFor(spec => spec!.Image).Length(512).Matching(Patterns.ImageReference);
         RuleFor(spec => spec!.Platforms).Required().Count(1, 16).Unique(platform => platform.Platform);
         RuleForEach(spec => spec!.Platforms).Required().SetValidator(new PoolPlatformValidator());
+        RuleFor(spec => spec!.Scaling).SetValidator(new PoolScalingValidator());
+        RuleFor(spec => spec!.NetworkPolicy).SetValidator(new PoolNetworkPolicyValidator());
         RuleFor(spec => spec!.Registries).Count(0, 32).Unique(registry => registry.Host);
         RuleForEach(spec => spec!.Registries).Required().SetValidator(new PoolRegistryValidator());
         RuleFor(spec => spec!.Frontends).Count(1, 16).Unique(frontend => frontend);
@@ -39,8 +41,16 @@ internal sealed class PoolPlatformValidator : AbstractValidator<PoolPlatform?>
     public PoolPlatformValidator()
     {
         RuleFor(platform => platform!.Platform).Required().Length(32).Matching(Patterns.Platform);
-        RuleFor(platform => platform!.Mode).OneOf("Native");
+        RuleFor(platform => platform!.Mode).OneOf("Native", "Emulated");
         RuleFor(platform => platform!.Replicas).SetValidator(new PoolReplicasValidator());
+        RuleFor(platform => platform!.Endpoints).Count(1, 100).Unique(endpoint => endpoint.Address);
+        RuleForEach(platform => platform!.Endpoints).Required().SetValidator(new PoolEndpointValidator());
+        RuleFor(platform => platform)
+            .Must(platform => platform!.Endpoints is null || platform is
+            {
+                Replicas: null, Storage: null, Resources: null, NodeSelector: null, Tolerations: null, Mode: null or "Native",
+            })
+            .WithMessage(Messages.EndpointsAlone);
         RuleFor(platform => platform!.BuildsPerBuilder).Between(1, 64);
         RuleFor(platform => platform!.Storage).SetValidator(new PoolStorageValidator());
         RuleFor(platform => platform!.Resources).SetValidator(new ResourcesValidator());
@@ -56,7 +66,44 @@ internal sealed class PoolReplicasValidator : AbstractValidator<PoolReplicas?>
     {
         RuleFor(replicas => (int?)replicas!.Min).Between(0, 100).OverridePropertyName("min");
         RuleFor(replicas => (int?)replicas!.Max).Between(1, 100).OverridePropertyName("max");
-        RuleFor(replicas => replicas).Must(replicas => replicas!.Min == replicas.Max).WithMessage(Messages.ReplicasFixed);
+        RuleFor(replicas => replicas).Must(replicas => replicas!.Min <= replicas.Max).WithMessage(Messages.ReplicasRange);
+    }
+}
+
+internal sealed class PoolEndpointValidator : AbstractValidator<PoolEndpoint?>
+{
+    public PoolEndpointValidator()
+    {
+        RuleFor(endpoint => endpoint!.Address).Required().Length(261).Matching(Patterns.EndpointAddress);
+        RuleFor(endpoint => endpoint!.TlsSecretRef).Required().SetValidator(new LocalReferenceValidator());
+    }
+}
+
+internal sealed class PoolScalingValidator : AbstractValidator<PoolScaling?>
+{
+    public PoolScalingValidator() => RuleFor(scaling => scaling!.IdleAfter).Length(16).Matching(Patterns.Duration)
+        .Must(text => text is null || (GoDuration.TryParse(text, out var time) && time >= TimeSpan.FromSeconds(10) && time <= TimeSpan.FromHours(24)))
+        .WithMessage(Messages.IdleAfterRange);
+}
+
+internal sealed class PoolNetworkPolicyValidator : AbstractValidator<PoolNetworkPolicy?>
+{
+    public PoolNetworkPolicyValidator()
+    {
+        RuleFor(policy => policy!.Mode).OneOf("Managed", "None");
+        RuleFor(policy => policy!.ExtraEgress).Count(0, 32);
+        RuleForEach(policy => policy!.ExtraEgress).Required().SetValidator(new PoolEgressValidator());
+    }
+}
+
+internal sealed class PoolEgressValidator : AbstractValidator<PoolEgress?>
+{
+    public PoolEgressValidator()
+    {
+        RuleFor(egress => egress!.Cidr).Required().Length(43).Matching(Patterns.Cidr)
+            .Must(cidr => System.Net.IPNetwork.TryParse(cidr, out _)).WithMessage("must be addresses in CIDR form, such as 169.254.169.254/32");
+        RuleFor(egress => egress!.Ports).Count(1, 32);
+        RuleForEach(egress => egress!.Ports).Must(port => port is >= 1 and <= 65535).WithMessage("must be from 1 to 65535");
     }
 }
 

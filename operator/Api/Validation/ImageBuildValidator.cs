@@ -36,6 +36,7 @@ internal sealed class ImageBuildSpecValidator : AbstractValidator<ImageBuildSpec
         RuleFor(spec => spec!.Output).Required().SetValidator(new BuildOutputValidator());
         RuleFor(spec => spec!.Cache).SetValidator(new BuildCacheValidator());
         RuleFor(spec => spec!.Attestations).SetValidator(new BuildAttestationsValidator());
+        RuleFor(spec => spec!.Priority).Between(-1000, 1000);
         RuleFor(spec => spec!.Timeout).Length(16).Must(IsInTime).WithMessage(Messages.Timeout);
         RuleFor(spec => spec!.Rerun).Length(256).Matching(Patterns.WithoutControl);
         RuleFor(spec => spec!.Job).SetValidator(new JobTemplateValidator());

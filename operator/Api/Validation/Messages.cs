@@ -3,7 +3,9 @@ namespace Slipway.Api.Validation;
 /// <summary>What the rules of the CRDs say, letter for letter (a test compares them): a refusal reads the same wherever it comes from.</summary>
 internal static class Messages
 {
-    public const string ReplicasFixed = "min must equal max: pools do not scale by load yet";
+    public const string ReplicasRange = "min must not be above max";
+    public const string EndpointsAlone = "endpoints exclude replicas, storage, resources, nodeSelector, tolerations and mode Emulated: those builders are not the pool's to run";
+    public const string IdleAfterRange = "must be from 10s to 24h";
     public const string PlainHttpOrTls = "plainHTTP excludes insecureSkipVerify and ca: there is no certificate to check";
     public const string VerifyOrNot = "insecureSkipVerify excludes ca: the certificate is checked or it is not";
     public const string PlainHttpOrCa = "plainHTTP excludes ca: there is no certificate to check";

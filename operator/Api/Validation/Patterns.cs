@@ -31,6 +31,8 @@ internal static class Patterns
     public const string RegistryHost = "^" + Host + Port + "$";
     public const string Mirror = "^" + Host + Port + "(/" + PathPart + ")*$";
     public const string Frontend = "^" + Host + Port + "(/" + PathPart + ")+$";
+    public const string EndpointAddress = @"^tcp://(" + Host + @"|\[[0-9a-fA-F:]+\]):[0-9]{1,5}$";
+    public const string Cidr = "^[0-9a-fA-F.:]+/[0-9]{1,3}$";
     public const string Tag = "^[A-Za-z0-9_][A-Za-z0-9_.-]*$";
     public const string TagOrDigest = "/.*:";
     public const string UpperCase = "[A-Z]";

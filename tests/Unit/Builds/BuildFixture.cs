@@ -53,7 +53,7 @@ internal static class BuildFixture
         Name = $"farm-{Platform.Parse(platform).Dashed}-0",
         Uid = $"uid-{platform}",
         Ordinal = 0,
-        Ip = "198.18.0.7",
+        Address = "tcp://198.18.0.7:1234",
         Ready = true,
         Draining = false,
         ServerName = $"farm-{Platform.Parse(platform).Dashed}-0.farm-{Platform.Parse(platform).Dashed}.builders.svc",

@@ -31,5 +31,5 @@ public sealed class PlacementTests
     }
 
     private static IEnumerable<Builder> Builders(int count) => Enumerable.Range(0, count)
-        .Select(ordinal => new Builder { Name = $"farm-{ordinal}", Uid = $"uid-{ordinal}", Ordinal = ordinal, ServerName = "", Ready = true, Draining = false, Ip = "198.18.0.1" }).ToList();
+        .Select(ordinal => new Builder { Name = $"farm-{ordinal}", Uid = $"uid-{ordinal}", Ordinal = ordinal, ServerName = "", Ready = true, Draining = false, Address = "tcp://198.18.0.1:1234" }).ToList();
 }
