@@ -82,7 +82,7 @@ internal sealed record PoolPlatform
     /// <summary>Native: builders run only on nodes of that architecture. Emulated: on nodes of others, by QEMU, many times slower. Default Native.</summary>
     public string? Mode { get; init; }
 
-    /// <summary>How many builders.</summary>
+    /// <summary>How many builders. Default: one, always.</summary>
     public PoolReplicas? Replicas { get; init; }
 
     /// <summary>Builders outside the cluster, in place of replicas.</summary>
