@@ -20,6 +20,7 @@ internal sealed class BuildVerb(IProcessRunner processes, GitLookup git, IBuilde
     private async Task RunAsync(BuildDescription build, RunReport report, Deadline deadline, CancellationToken interrupted)
     {
         // Whatever can be known to be missing is said before a builder spends an hour.
+        GuardClientSecret(build.Builder);
         var config = RunnerRegistry.Config(build.Output);
         using var registry = RunnerRegistry.Connect(build.Output, config, time);
         var (cache, cacheConfig, cacheCredentialsMissing) = await CacheAsync(build.Cache);
@@ -56,6 +57,13 @@ internal sealed class BuildVerb(IProcessRunner processes, GitLookup git, IBuilde
         }
 
         await RunnerRegistry.GuardAsync(build.Output, log, () => ReadBackAsync(build, registry, PushedDigest(files.Metadata), report, deadline.Token));
+    }
+
+    private static void GuardClientSecret(BuilderEndpoint builder)
+    {
+        if (builder.ClientSecret is not { } secret || BuildctlArgs.CertificateFiles(builder).All(File.Exists)) return;
+        throw new RunFailureException(FailureClass.Config, FailureReasons.CredentialsSecretMissing,
+            $"The Secret {secret} for the builder {builder.Name} is not there, or has not ca.crt, tls.crt and tls.key: create it in the namespace of the build.");
     }
 
     /// <summary>A cache whose Secret is not here is done without: the pool names it, and this namespace need not have it.</summary>

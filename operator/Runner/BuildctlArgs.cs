@@ -41,13 +41,17 @@ internal static class BuildctlArgs
         "--progress", "rawjson",
     ];
 
+    /// <summary>Of the authority, the client's certificate and its key.</summary>
+    public static string[] CertificateFiles(BuilderEndpoint builder) =>
+        [Path.Combine(builder.TlsDirectory, "ca.crt"), Path.Combine(builder.TlsDirectory, "tls.crt"), Path.Combine(builder.TlsDirectory, "tls.key")];
+
     private static string[] Connection(BuilderEndpoint builder) =>
     [
         "--addr", builder.Address,
         "--tlsservername", builder.ServerName,
-        "--tlscacert", Path.Combine(builder.TlsDirectory, "ca.crt"),
-        "--tlscert", Path.Combine(builder.TlsDirectory, "tls.crt"),
-        "--tlskey", Path.Combine(builder.TlsDirectory, "tls.key"),
+        "--tlscacert", CertificateFiles(builder)[0],
+        "--tlscert", CertificateFiles(builder)[1],
+        "--tlskey", CertificateFiles(builder)[2],
         "--timeout", ConnectSeconds.ToString(System.Globalization.CultureInfo.InvariantCulture),
     ];
 

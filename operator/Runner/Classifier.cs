@@ -43,12 +43,14 @@ internal static partial class Classifier
     private static RunFailure? BuilderTls(Facts f) =>
         !f.AtBuilder || !(f.Has("x509:") || f.Has("tls: ")) ? null
         : f.Failure(FailureClass.Infrastructure, FailureReasons.BuilderUntrusted,
-            $"The builder {f.Build.Builder.Name} and this build do not trust each other's certificates: its certificate must name {f.Build.Builder.ServerName} and both must come from the pool's CA.");
+            $"The builder {f.Build.Builder.Name} and this build do not trust each other's certificates: its certificate must name {f.Build.Builder.ServerName} and "
+            + (f.Build.Builder.ClientSecret is { } secret ? $"come from the ca.crt of Secret {secret}, and that Secret's tls.crt from an authority that the builder trusts." : "both must come from the pool's CA."));
 
     private static RunFailure? BuilderUnreachable(Facts f) =>
         !f.AtBuilder ? null
         : f.Failure(FailureClass.Infrastructure, FailureReasons.BuilderUnreachable,
-            $"The builder {f.Build.Builder.Name} does not answer at {f.Build.Builder.Address}: see whether its pod is ready, network policies let this namespace in, and this build's certificate is still valid.");
+            $"The builder {f.Build.Builder.Name} does not answer at {f.Build.Builder.Address}: see whether "
+            + (f.Build.Builder.ClientSecret is null ? "its pod is ready, network policies let this namespace in, and this build's certificate is still valid." : "buildkitd runs there, and Jobs of this namespace may connect to it."));
 
     private static RunFailure? RunStep(Facts f)
     {

@@ -16,7 +16,7 @@ internal static partial class DescriptionCheck
     [
         Platform("platform", build.Platform),
         BuilderAddress().IsMatch(build.Builder.Address) ? null : "builder.address is not tcp://host:port",
-        HostName().IsMatch(build.Builder.ServerName) ? null : "builder.serverName is not a host name",
+        ServerName().IsMatch(build.Builder.ServerName) ? null : "builder.serverName is not a host name or an address",
         AbsolutePath("builder.tlsDirectory", build.Builder.TlsDirectory),
         (build.Git is null) == (build.ContextDirectory is null) ? "exactly one of git and contextDirectory is needed" : null,
         .. build.Git is null ? [] : Git(build.Git),
@@ -98,8 +98,8 @@ internal static partial class DescriptionCheck
     [GeneratedRegex(@"\Atcp://(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9a-fA-F:]+\]):[0-9]{1,5}\z")]
     private static partial Regex BuilderAddress();
 
-    [GeneratedRegex(@"\A[A-Za-z0-9][A-Za-z0-9.-]*\z")]
-    private static partial Regex HostName();
+    [GeneratedRegex(@"\A(?:[A-Za-z0-9][A-Za-z0-9.-]*|[0-9a-fA-F:]+)\z")]
+    private static partial Regex ServerName();
 
     [GeneratedRegex(@"\A[A-Za-z_][A-Za-z0-9_]*\z")]
     private static partial Regex ArgumentName();

@@ -83,7 +83,10 @@ internal sealed record BuilderEndpoint
     /// <summary>Holds ca.crt, tls.crt and tls.key.</summary>
     public required string TlsDirectory { get; init; }
 
-    /// <summary>The builder pod, for messages.</summary>
+    /// <summary>The Secret behind <see cref="TlsDirectory"/> as namespace/name where it is the user's, for messages. An empty folder means that it is missing.</summary>
+    public string? ClientSecret { get; init; }
+
+    /// <summary>The builder, for messages.</summary>
     public required string Name { get; init; }
 }
 

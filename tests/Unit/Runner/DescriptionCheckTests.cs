@@ -41,6 +41,8 @@ public class DescriptionCheckTests
         DescriptionCheck.Problems(RunnerSamples.Build).ShouldBeEmpty();
         DescriptionCheck.Problems(RunnerSamples.Full).ShouldBeEmpty();
         DescriptionCheck.Problems(RunnerSamples.Inline).ShouldBeEmpty();
+        var byAddress = RunnerSamples.Build.Builder with { Address = "tcp://[2001:db8::7]:1234", ServerName = "2001:db8::7" };
+        DescriptionCheck.Problems(RunnerSamples.Build with { Builder = byAddress }).ShouldBeEmpty();
     }
 
     [Fact]

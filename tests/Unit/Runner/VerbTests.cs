@@ -155,6 +155,34 @@ public sealed class VerbTests : IAsyncLifetime
         _registry.Requests.ShouldBeEmpty();
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("ca.crt tls.crt")]
+    public async Task Build_WhenTheSecretOfABuilderOutsideTheClusterLacksAFile_NamesItBeforeAnythingRuns(string files)
+    {
+        foreach (var file in files.Split(' ', StringSplitOptions.RemoveEmptyEntries)) _folder.Write(file, "pem");
+        var builder = RunnerSamples.Build.Builder with { Name = "arm-1:1234", TlsDirectory = _folder.Path, ClientSecret = "team-a/arm-client" };
+
+        var (result, started) = await RunAsync(Build() with { Builder = builder }, Succeed);
+
+        $"{result.Failure!.Class} {result.Failure.Reason}".ShouldBe("Config CredentialsSecretMissing");
+        result.Failure.Message.ShouldContain("Secret team-a/arm-client");
+        result.Cache.ShouldBeNull("the builder was never asked");
+        started.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Build_WhenTheSecretOfABuilderOutsideTheClusterIsThere_ConnectsWithIt()
+    {
+        foreach (var file in new List<string> { "ca.crt", "tls.crt", "tls.key" }) _folder.Write(file, "pem");
+        var builder = RunnerSamples.Build.Builder with { TlsDirectory = _folder.Path, ClientSecret = "team-a/arm-client" };
+
+        var (result, process) = await BuildAsync(Build() with { Builder = builder }, Succeed);
+
+        result.Failure.ShouldBeNull();
+        process.Command.Arguments.ShouldContain(Path.Combine(_folder.Path, "tls.key"));
+    }
+
     [Fact]
     public async Task Build_WhenTheCacheSecretIsMissing_BuildsWithoutTheCacheAndSaysSo()
     {
