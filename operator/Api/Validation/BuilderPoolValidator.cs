@@ -74,7 +74,8 @@ internal sealed class PoolEndpointValidator : AbstractValidator<PoolEndpoint?>
 {
     public PoolEndpointValidator()
     {
-        RuleFor(endpoint => endpoint!.Address).Required().Length(261).Matching(Patterns.EndpointAddress);
+        RuleFor(endpoint => endpoint!.Address).Required().Length(261).Matching(Patterns.EndpointAddress)
+            .Must(address => Uri.TryCreate(address, UriKind.Absolute, out var url) && url.Port > 0).WithMessage("must be tcp://host:port with a port from 1 to 65535");
         RuleFor(endpoint => endpoint!.TlsSecretRef).Required().SetValidator(new LocalReferenceValidator());
     }
 }
