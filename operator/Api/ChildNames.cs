@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace Slipway.Api;
 
@@ -8,7 +9,7 @@ namespace Slipway.Api;
 /// Names of everything that a pool or a build owns. They are functions of uid, buildKey, platform and attempt, so that
 /// whoever comes after a crash finds what was made before, and two of one thing cannot be made.
 /// </summary>
-internal static class ChildNames
+internal static partial class ChildNames
 {
     /// <summary>StatefulSets: room for -NNN of a pod and the revision hash in a label value of 63.</summary>
     private const int StatefulSetLimit = 45;
@@ -40,8 +41,8 @@ internal static class ChildNames
 
     public static string ClientCertificate(string build, string uid, string buildKey) => BuildChild(build, uid, buildKey, "client");
 
-    /// <summary>A name as a label's value: at most 63 characters.</summary>
-    public static string LabelValue(string name) => name.Length <= LabelLimit ? name : Fit(name, LabelLimit);
+    /// <summary>A name as a label's value: at most 63 characters, and no brackets or colons of an address.</summary>
+    public static string LabelValue(string name) => name.Length <= LabelLimit && LabelShape().IsMatch(name) ? name : Fit(name, LabelLimit);
 
     /// <summary>Lower-case hexadecimal SHA-256, shortened.</summary>
     public static string Hash(string text, int length) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)))[..length];
@@ -58,9 +59,15 @@ internal static class ChildNames
     /// <summary>Shortens a name; a hash of the whole keeps shortened names apart. Dots would not do in a Service's name.</summary>
     private static string Fit(string name, int limit)
     {
-        var plain = name.Replace('.', '-');
+        var plain = NotPlain().Replace(name, "-").Trim('-');
         if (plain == name && name.Length <= limit) return name;
         var tail = "-" + Hash(name, 8);
         return plain[..Math.Min(plain.Length, limit - tail.Length)].TrimEnd('-') + tail;
     }
+
+    [GeneratedRegex(@"\A[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\z")]
+    private static partial Regex LabelShape();
+
+    [GeneratedRegex("[^A-Za-z0-9-]")]
+    private static partial Regex NotPlain();
 }

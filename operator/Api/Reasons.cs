@@ -10,6 +10,7 @@ internal static class Reasons
     public const string ResolvingRevision = nameof(ResolvingRevision);
     public const string NoBuilderFree = nameof(NoBuilderFree);
     public const string NoBuilderReady = nameof(NoBuilderReady);
+    public const string WarmBuilderBusy = nameof(WarmBuilderBusy);
     public const string Building = nameof(Building);
     public const string Publishing = nameof(Publishing);
     public const string ReplacingOlder = nameof(ReplacingOlder);
@@ -35,6 +36,8 @@ internal static class Reasons
     public const string BuilderImagePullFailed = nameof(BuilderImagePullFailed);
     public const string BuilderUnschedulable = nameof(BuilderUnschedulable);
     public const string BuilderCrashing = nameof(BuilderCrashing);
+    public const string BuilderCannotEmulate = nameof(BuilderCannotEmulate);
+    public const string EndpointsUnreachable = nameof(EndpointsUnreachable);
     public const string NameTaken = nameof(NameTaken);
     public const string StorageImmutable = nameof(StorageImmutable);
 

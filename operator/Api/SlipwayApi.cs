@@ -25,7 +25,7 @@ internal static class SlipwayApi
     /// <summary>The platform with dashes, on builders and Jobs.</summary>
     public const string PlatformLabel = "slipway.dev/platform";
 
-    /// <summary>The builder pod that a Job's build runs on.</summary>
+    /// <summary>The builder that a Job's build runs on, cut to what a label may hold.</summary>
     public const string BuilderLabel = "slipway.dev/builder";
 
     public const string BuildLabel = "slipway.dev/build";
@@ -34,8 +34,15 @@ internal static class SlipwayApi
     /// <summary>prepare, build or publish.</summary>
     public const string RoleLabel = "slipway.dev/role";
 
-    /// <summary>The builder pod's uid, on Jobs: the same name may come back as another pod.</summary>
+    /// <summary>The builder's uid, on Jobs: the same name may come back as another pod.</summary>
     public const string BuilderUidAnnotation = "slipway.dev/builder-uid";
+
+    /// <summary>The builder's whole name, on Jobs: host:port is no label value. And the one that is warm for the build's scope.</summary>
+    public const string BuilderAnnotation = "slipway.dev/builder";
+    public const string PreferredBuilderAnnotation = "slipway.dev/preferred-builder";
+
+    /// <summary>Native, Emulated or External, on Jobs; on builder pods where it is Emulated.</summary>
+    public const string ModeAnnotation = "slipway.dev/mode";
 
     /// <summary>The platform as users write it, on Jobs.</summary>
     public const string PlatformAnnotation = "slipway.dev/platform";

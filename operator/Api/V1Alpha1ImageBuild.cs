@@ -230,7 +230,7 @@ internal sealed record QueueStatus
     /// <summary>Since when the build waits.</summary>
     public DateTime? Since { get; init; }
 
-    /// <summary>NoBuilderFree or NoBuilderReady.</summary>
+    /// <summary>NoBuilderFree, NoBuilderReady or WarmBuilderBusy.</summary>
     public string? Reason { get; init; }
 }
 

@@ -15,6 +15,9 @@ internal static class BuildObjects
     public const string CertificateVolume = "tls";
     public const string SourceVolume = "source";
 
+    /// <summary>The Secret of the build's namespace for a builder outside the cluster; not ours to delete.</summary>
+    public const string EndpointVolume = "endpoint-tls";
+
     public const string ContainerName = "runner";
 
     private const string TlsDirectory = "/run/slipway/tls";
@@ -22,6 +25,8 @@ internal static class BuildObjects
     private const string CacheDirectory = "/run/slipway/cache";
     private const string SourceDirectory = "/run/slipway/source";
     private const int RunnerUser = 65532;
+
+    private static readonly string[] CertificateFiles = ["ca.crt", "tls.crt", "tls.key"];
 
     /// <summary>The pod outlives the runner's own timer, so that a result is always written.</summary>
     private static readonly TimeSpan DeadlineSlack = TimeSpan.FromMinutes(1);
@@ -52,13 +57,28 @@ internal static class BuildObjects
             Labels = new()
             {
                 [SlipwayApi.PlatformLabel] = platform.Dashed,
-                [SlipwayApi.BuilderLabel] = builder.Name,
+                [SlipwayApi.BuilderLabel] = ChildNames.LabelValue(builder.Name),
                 [SlipwayApi.PoolLabel] = state.Snapshot.PoolKey.Name,
                 [SlipwayApi.PoolNamespaceLabel] = state.Snapshot.PoolKey.Namespace,
             },
-            Annotations = new() { [SlipwayApi.PlatformAnnotation] = platform.ToString(), [SlipwayApi.BuilderUidAnnotation] = builder.Uid },
-            Volumes = [Secret(CertificateVolume, ClientCertificateName(state), TlsDirectory), .. PushCredentials(state), .. CacheCredentials(state), .. Source(state)],
+            Annotations = PlacementNotes(state, platform, builder),
+            Volumes = [ClientCredentials(state, builder), .. PushCredentials(state), .. CacheCredentials(state), .. Source(state)],
         });
+    }
+
+    /// <summary>What status says of the builder; a pass after one that could not write status has the Job alone.</summary>
+    private static Dictionary<string, string> PlacementNotes(BuildState state, Platform platform, Builder builder)
+    {
+        var notes = new Dictionary<string, string>
+        {
+            [SlipwayApi.PlatformAnnotation] = platform.ToString(),
+            [SlipwayApi.BuilderAnnotation] = builder.Name,
+            [SlipwayApi.BuilderUidAnnotation] = builder.Uid,
+            [SlipwayApi.ModeAnnotation] = builder.Mode,
+        };
+        if (state.Platforms.FirstOrDefault(candidate => candidate.Platform == platform)?.Slot?.PreferredBuilder is { } preferred)
+            notes[SlipwayApi.PreferredBuilderAnnotation] = preferred;
+        return notes;
     }
 
     public static V1Job PublishJob(BuildState state)
@@ -115,6 +135,7 @@ internal static class BuildObjects
                 Address = builder.Address!,
                 ServerName = builder.ServerName,
                 TlsDirectory = TlsDirectory,
+                ClientSecret = builder.ClientSecret is { } secret ? $"{buildNamespace}/{secret}" : null,
             },
             Git = spec.Source.Git is { } git ? Git(git) : null,
             ContextDirectory = spec.Source.Inline is null ? null : SourceDirectory,
@@ -271,6 +292,10 @@ internal static class BuildObjects
         [SlipwayApi.BuildKeyLabel] = buildKey,
     };
 
+    private static JobVolume ClientCredentials(BuildState state, Builder builder) => builder.ClientSecret is { } secret
+        ? Optional(EndpointVolume, secret, TlsDirectory, CertificateFiles.Select(file => new V1KeyToPath { Key = file, Path = file }))
+        : Secret(CertificateVolume, ClientCertificateName(state), TlsDirectory);
+
     private static IEnumerable<JobVolume> PushCredentials(BuildState state) =>
         state.Spec.Output.CredentialsSecretRef is { } secret ? [DockerConfig("push", secret.Name, PushDirectory)] : [];
 
@@ -297,8 +322,11 @@ internal static class BuildObjects
         new V1Volume { Name = volume, Secret = new V1SecretVolumeSource { SecretName = secret, DefaultMode = 0x120 /* 0440 */ } },
         new V1VolumeMount { Name = volume, MountPath = directory, ReadOnlyProperty = true });
 
-    /// <summary>Optional: a missing Secret is a clear report by the runner instead of a pod that never starts.</summary>
-    private static JobVolume DockerConfig(string volume, string secret, string directory) => new(
+    private static JobVolume DockerConfig(string volume, string secret, string directory) =>
+        Optional(volume, secret, directory, [new V1KeyToPath { Key = ".dockerconfigjson", Path = "config.json" }]);
+
+    /// <summary>A missing Secret is a clear report by the runner instead of a pod that never starts.</summary>
+    private static JobVolume Optional(string volume, string secret, string directory, IEnumerable<V1KeyToPath> items) => new(
         new V1Volume
         {
             Name = volume,
@@ -307,7 +335,7 @@ internal static class BuildObjects
                 SecretName = secret,
                 Optional = true,
                 DefaultMode = 0x120, /* 0440 */
-                Items = [new V1KeyToPath { Key = ".dockerconfigjson", Path = "config.json" }],
+                Items = [.. items],
             },
         },
         new V1VolumeMount { Name = volume, MountPath = directory, ReadOnlyProperty = true });

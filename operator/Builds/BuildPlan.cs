@@ -14,6 +14,9 @@ internal sealed record BuildPlan
     /// <summary>True where the build wants no builder any more.</summary>
     public bool WithdrawSlots { get; init; }
 
+    /// <summary>What Jobs that have just ended tell of builders outside the cluster.</summary>
+    public IReadOnlyList<JobOutcome> Outcomes { get; init; } = [];
+
     /// <summary>Jobs to delete, with their pods.</summary>
     public IReadOnlyList<BuildJob> Deletes { get; init; } = [];
 

@@ -21,7 +21,7 @@ internal static class BuildPlanner
         var state = BuildReading.Read(snapshot);
         foreach (var rule in Rules)
         {
-            if (rule(state) is { } plan) return plan with { RequeueAfter = Earliest(plan.RequeueAfter, NextLook(state, plan)) };
+            if (rule(state) is { } plan) return plan with { RequeueAfter = Earliest(plan.RequeueAfter, NextLook(state, plan)), Outcomes = JobOutcomes.Of(state) };
         }
 
         throw new InvalidOperationException("No rule spoke: the last one has to.");
@@ -113,17 +113,20 @@ internal static class BuildPlanner
         if (open.Count == 0) return null;
         var missing = open.Where(platform => platform.Job is null && platform.Before?.Phase != PlatformPhases.Building).ToList();
         var starting = state.Snapshot.Pool is null ? [] : missing.Where(platform => platform.Slot?.Builder is not null).ToList();
-        // Made before the first Job, so where one was started they are there.
+        // Made before the first Job that needs it, so where one was started it is there.
         var first = starting.Count > 0 && state.StartedAt is null;
         return new BuildPlan
         {
             SlotRequests = [.. missing.Select(platform => Slot(state, platform))],
             InlineSource = first ? BuildObjects.InlineSource(state) : null,
-            ClientCertificate = first ? Certificate(state) : null,
+            ClientCertificate = starting.Any(IsPools) && !state.Platforms.Any(platform => platform.Started && IsPools(platform)) ? Certificate(state) : null,
             Creates = [.. starting.Select(platform => BuildObjects.PlatformJob(state, platform.Platform, platform.Slot!.Builder!))],
             Status = BuildProgress.Running(state),
         };
     }
+
+    /// <summary>For builders outside the cluster the build's namespace has a certificate of its own.</summary>
+    private static bool IsPools(PlatformState platform) => platform.Mode != BuilderModes.External;
 
     private static BuildPlan? Publish(BuildState state)
     {
@@ -177,6 +180,7 @@ internal static class BuildPlanner
         Platform = platform.Platform.ToString(),
         Scope = $"{state.Snapshot.Key.Namespace}/{Cache.CacheNames.Scope(state.Spec)}",
         Created = state.Build.Metadata.CreationTimestamp ?? default,
+        Priority = state.Spec.Priority ?? 0,
     };
 
     /// <summary>Waiting turns into giving up at known times; events bring everything else.</summary>

@@ -142,13 +142,17 @@ internal static class BuildProgress
     {
         var waiting = string.Join(", ", queued.Select(platform => platform.Platform));
         if (!all) return queued.Count > 0 ? $"Waiting for a builder: {waiting}." : $"Building {string.Join(", ", state.Platforms.Where(platform => !platform.Done).Select(platform => platform.Platform))}.";
-        return WaitReasonOf(queued) == Reasons.NoBuilderReady
-            ? $"No builder of BuilderPool {state.Snapshot.PoolKey} is ready for {waiting}."
-            : $"Every builder of BuilderPool {state.Snapshot.PoolKey} for {waiting} is busy.";
+        return WaitReasonOf(queued) switch
+        {
+            Reasons.NoBuilderReady => $"No builder of BuilderPool {state.Snapshot.PoolKey} is ready for {waiting}.{PoolAdmission.Prospect(state.Snapshot, queued.Select(platform => platform.Platform.ToString()))}",
+            Reasons.WarmBuilderBusy => $"The builder of BuilderPool {state.Snapshot.PoolKey} that is warm for {waiting} is busy: the build waits a moment for it before it takes another one.",
+            _ => $"Every builder of BuilderPool {state.Snapshot.PoolKey} for {waiting} is busy.",
+        };
     }
 
     private static string WaitReasonOf(IReadOnlyList<PlatformState> queued) =>
-        queued.Any(platform => platform.Slot?.Reason == WaitReason.NoBuilderReady) ? Reasons.NoBuilderReady : Reasons.NoBuilderFree;
+        queued.Any(platform => platform.Slot?.Reason == WaitReason.NoBuilderReady) ? Reasons.NoBuilderReady
+        : queued.All(platform => platform.Slot?.Reason == WaitReason.WarmBuilderBusy) ? Reasons.WarmBuilderBusy : Reasons.NoBuilderFree;
 
     private static string? CacheSummary(IReadOnlyList<PlatformBuildStatus> platforms)
     {

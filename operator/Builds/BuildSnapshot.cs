@@ -53,9 +53,16 @@ internal sealed record BuildJob(V1Job Job, IReadOnlyList<V1Pod> Pods)
 
     public string? BuildKey => Label(SlipwayApi.BuildKeyLabel);
 
-    public string? Platform => Job.Metadata.Annotations is { } all && all.TryGetValue(SlipwayApi.PlatformAnnotation, out var platform) ? platform : null;
+    public string? Platform => Note(SlipwayApi.PlatformAnnotation);
 
-    public string? Builder => Label(SlipwayApi.BuilderLabel);
+    /// <summary>Jobs of an operator before this one have the label alone.</summary>
+    public string? Builder => Note(SlipwayApi.BuilderAnnotation) ?? Label(SlipwayApi.BuilderLabel);
+
+    public string? BuilderUid => Note(SlipwayApi.BuilderUidAnnotation);
+
+    public string? PreferredBuilder => Note(SlipwayApi.PreferredBuilderAnnotation);
+
+    public string? Mode => Note(SlipwayApi.ModeAnnotation);
 
     public DateTimeOffset Created => Job.Metadata.CreationTimestamp is { } time ? new DateTimeOffset(time.ToUniversalTime()) : DateTimeOffset.MaxValue;
 
@@ -79,6 +86,8 @@ internal sealed record BuildJob(V1Job Job, IReadOnlyList<V1Pod> Pods)
 
     private V1JobCondition? FinishedCondition =>
         Job.Status?.Conditions?.FirstOrDefault(condition => condition.Type is "Complete" or "Failed" && condition.Status == "True");
+
+    private string? Note(string name) => Job.Metadata.Annotations is { } all && all.TryGetValue(name, out var value) ? value : null;
 
     private string? Label(string name) => Job.Metadata.Labels is { } all && all.TryGetValue(name, out var value) ? value : null;
 }

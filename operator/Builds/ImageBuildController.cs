@@ -35,6 +35,7 @@ internal sealed partial class ImageBuildController(
     {
         var snapshot = observer.Observe(entity);
         var plan = BuildPlanner.Plan(snapshot);
+        foreach (var outcome in plan.Outcomes) slots.Report(outcome);
         if (plan.SlotRequests.Count > 0) plan = BuildPlanner.Plan(snapshot with { Slots = slots.Request(plan.SlotRequests) });
         if (await ActAsync(entity, plan, cancellationToken) is { } taken) plan = BuildPlanner.NameTaken(snapshot, taken);
         if (plan.WithdrawSlots) slots.Withdraw(NamespacedName.Of(entity));

@@ -34,6 +34,8 @@ internal static class PlatformProgress
             Phase = building ? PlatformPhases.Building : platform.Slot is null ? PlatformPhases.Pending : PlatformPhases.Queued,
             StartedAt = started,
             Builder = platform.Before?.Builder ?? platform.Job?.Builder ?? platform.Slot?.Builder?.Name,
+            PreferredBuilder = platform.Before?.PreferredBuilder ?? platform.Job?.PreferredBuilder ?? platform.Slot?.PreferredBuilder,
+            Mode = platform.Mode,
             Attempts = building ? 1 : null,
             // What waited is told once: the queue that it is counted from is gone when its last platform starts.
             Queued = platform.Before?.Queued ?? (started is { } start ? GoDuration.Format(start - (state.Before.Queue?.Since ?? start)) : null),

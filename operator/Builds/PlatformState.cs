@@ -19,6 +19,12 @@ internal sealed record PlatformState
 
     public SlotAnswer? Slot { get; init; }
 
+    /// <summary>Decided with the Job and kept: Native, Emulated or External.</summary>
+    public string? Mode => Before?.Mode ?? Job?.Mode ?? Slot?.Builder?.Mode;
+
+    /// <summary>A Job was made for it, whether or not it is still there.</summary>
+    public bool Started => Job is not null || Before?.StartedAt is not null;
+
     public bool Succeeded => Result is { Failure: null };
 
     public bool Failed => Result is { Failure: not null };

@@ -46,7 +46,7 @@ internal static class PoolAdmission
         var pool = snapshot.Pool!;
         if (Stall(pool) is not { } stalled || pool.Status!.ObservedGeneration != pool.Metadata.Generation) return null;
         var wanted = snapshot.Build.Spec.Platforms is { Count: > 0 } asked ? asked : [.. pool.Spec.Platforms.Select(platform => platform.Platform)];
-        return wanted.All(ReadyPlatforms(pool).Contains) ? null : Failures.Of(FailureClass.Config, Reasons.PoolStalled,
+        return wanted.All(AblePlatforms(pool).Contains) ? null : Failures.Of(FailureClass.Config, Reasons.PoolStalled,
             $"BuilderPool {snapshot.PoolKey} is stalled: {stalled.Message} The build starts when the pool is mended.");
     }
 
@@ -55,13 +55,23 @@ internal static class PoolAdmission
         before.Metadata.Uid == after.Metadata.Uid && before.Metadata.Generation == after.Metadata.Generation
         && before.Metadata.DeletionTimestamp == after.Metadata.DeletionTimestamp
         && before.Status?.ObservedGeneration == after.Status?.ObservedGeneration
-        && Stall(before)?.Message == Stall(after)?.Message && ReadyPlatforms(before).SetEquals(ReadyPlatforms(after));
+        && Stall(before)?.Message == Stall(after)?.Message && AblePlatforms(before).SetEquals(AblePlatforms(after));
 
     private static V1Condition? Stall(V1Alpha1BuilderPool pool) =>
         pool.Status?.Conditions?.FirstOrDefault(condition => condition is { Type: Conditions.Stalled, Status: Conditions.True });
 
-    private static HashSet<string> ReadyPlatforms(V1Alpha1BuilderPool pool) =>
-        [.. (pool.Status?.Platforms ?? []).Where(platform => platform.Ready > 0).Select(platform => platform.Platform)];
+    /// <summary>What comes by itself, or what keeps it from coming, for a build that waits for a first builder.</summary>
+    public static string Prospect(BuildSnapshot snapshot, IEnumerable<string> platforms)
+    {
+        if (snapshot.Pool is not { } pool) return "";
+        if (Stall(pool) is { } stalled) return $" The pool is stalled: {stalled.Message}";
+        return pool.Spec.Platforms.Any(platform => platforms.Contains(platform.Platform) && platform.Replicas is { Min: 0 }) ? " Builders are being started." : "";
+    }
+
+    /// <summary>Whose builders are there, or come when a build asks: what stalls the pool may be another platform's, and the queue tells of it anyway.</summary>
+    private static HashSet<string> AblePlatforms(V1Alpha1BuilderPool pool) =>
+        [.. (pool.Status?.Platforms ?? []).Where(platform => platform.Ready > 0).Select(platform => platform.Platform),
+            .. pool.Spec.Platforms.Where(platform => platform is { Replicas.Min: 0 } or { Endpoints: not null }).Select(platform => platform.Platform)];
 
     internal static bool Matches(V1LabelSelector selector, IReadOnlyDictionary<string, string> labels) =>
         (selector.MatchLabels ?? new Dictionary<string, string>()).All(pair => labels.TryGetValue(pair.Key, out var value) && value == pair.Value)

@@ -51,7 +51,7 @@ internal static class BuildkitdToml
         Line(toml, "enabled", "false");
         Table(toml, "worker.oci");
         Line(toml, "enabled", "true");
-        // The native one alone: a request for another platform fails at once instead of running under an emulator that happens to be there.
+        // The pool's own alone: a request for another platform fails at once instead of running under an emulator that happens to be there.
         Line(toml, "platforms", List([settings.Platform.ToString()]));
         Line(toml, "rootless", "true");
         // A container of Kubernetes cannot have /proc unmasked, so steps share buildkitd's PID namespace.

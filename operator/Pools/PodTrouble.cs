@@ -24,7 +24,7 @@ internal sealed partial record PodTrouble(int Severity, string Reason, string Me
     /// <summary>Given where it may pass by itself.</summary>
     public DateTimeOffset? Since { get; private init; }
 
-    public static PodTrouble? Of(V1Pod pod) => ImagePull(pod) ?? Crash(pod) ?? Unschedulable(pod);
+    public static PodTrouble? Of(V1Pod pod) => ImagePull(pod) ?? Crash(pod) ?? Emulation(pod) ?? Unschedulable(pod);
 
     private static PodTrouble? ImagePull(V1Pod pod)
     {
@@ -64,6 +64,17 @@ internal sealed partial record PodTrouble(int Severity, string Reason, string Me
         if (facts?.ApparmorRestrictsUserNamespaces == true)
             return "The node restricts user namespaces: set the sysctl kernel.apparmor_restrict_unprivileged_userns to 0.";
         return $"Its last words: kubectl -n {pod.Metadata.NamespaceProperty} logs {pod.Metadata.Name} -c {crashed.Name} --previous.";
+    }
+
+    /// <summary>Seen once, when the pod starts: a node that has been mended needs another pod to show it.</summary>
+    private static PodTrouble? Emulation(V1Pod pod)
+    {
+        if (BuilderFacts.From(pod)?.Emulates != false) return null;
+        var architecture = pod.Metadata.Labels[SlipwayApi.PlatformLabel].Split('-')[1];
+        return new PodTrouble(
+            CrashSeverity, Reasons.BuilderCannotEmulate,
+            $"Node {pod.Spec?.NodeName} of pod {pod.Metadata.Name} runs no programs for {architecture}. Register QEMU for {architecture} on the node, "
+            + "e.g. with tonistiigi/binfmt, and delete the pod; or use an image with buildkit-qemu-*, or mode: Native.");
     }
 
     private static PodTrouble? Unschedulable(V1Pod pod)

@@ -27,7 +27,7 @@ internal static class PoolObjects
     public static string Image(V1Alpha1BuilderPool pool, PoolOptions options) =>
         string.IsNullOrEmpty(pool.Spec.Image) ? options.DefaultImage : pool.Spec.Image;
 
-    public static int Replicas(PoolPlatform platform) => (platform.Replicas ?? new PoolReplicas()).Min;
+    public static int Replicas(PoolPlatform platform) => platform.Endpoints?.Count ?? (platform.Replicas ?? new PoolReplicas()).Min;
 
     /// <summary>Builders are reached by pod IP; the Service gives their certificate its name, and people a name to look up.</summary>
     public static V1Service Service(V1Alpha1BuilderPool pool, PoolPlatform platform) => new()
@@ -116,6 +116,7 @@ internal static class PoolObjects
         var annotations = new Dictionary<string, string> { [SlipwayApi.ConfigHashAnnotation] = hash };
         // Servers that know the field refuse a pod whose annotation and field differ, and warn of the annotation alone.
         if (!options.HasAppArmorField) annotations[$"container.apparmor.security.beta.kubernetes.io/{Container}"] = "unconfined";
+        if (IsEmulated(platform)) annotations[SlipwayApi.ModeAnnotation] = BuilderModes.Emulated;
         return new V1PodTemplateSpec
         {
             Metadata = new V1ObjectMeta { Labels = Labels(pool, platform), Annotations = annotations },
@@ -134,7 +135,7 @@ internal static class PoolObjects
                     // A full cache is millions of files: walk them once, not at every start.
                     FsGroupChangePolicy = "OnRootMismatch",
                 },
-                Affinity = NativeNodes(Platform.Parse(platform.Platform)),
+                Affinity = Nodes(platform),
                 NodeSelector = platform.NodeSelector is { Count: > 0 } nodes
                     ? new SortedDictionary<string, string>(nodes, StringComparer.Ordinal)
                     : null,
@@ -146,8 +147,8 @@ internal static class PoolObjects
         };
     }
 
-    /// <summary>Required, and apart from the user's node selector, so that nothing in the pool can lift it.</summary>
-    private static V1Affinity NativeNodes(Platform platform) => new()
+    /// <summary>Emulated never runs natively: its times would be those of another kind of builder. Required, and apart from the user's node selector, so that nothing in the pool can lift it.</summary>
+    private static V1Affinity Nodes(PoolPlatform platform) => new()
     {
         NodeAffinity = new V1NodeAffinity
         {
@@ -159,8 +160,8 @@ internal static class PoolObjects
                     {
                         MatchExpressions =
                         [
-                            In("kubernetes.io/os", platform.Os),
-                            In("kubernetes.io/arch", platform.Architecture),
+                            Requires("kubernetes.io/os", "In", Platform.Parse(platform.Platform).Os),
+                            Requires("kubernetes.io/arch", IsEmulated(platform) ? "NotIn" : "In", Platform.Parse(platform.Platform).Architecture),
                         ],
                     },
                 ],
@@ -168,14 +169,17 @@ internal static class PoolObjects
         },
     };
 
-    private static V1NodeSelectorRequirement In(string label, string value) =>
-        new() { Key = label, OperatorProperty = "In", Values = [value] };
+    private static V1NodeSelectorRequirement Requires(string label, string relation, string value) =>
+        new() { Key = label, OperatorProperty = relation, Values = [value] };
+
+    private static bool IsEmulated(PoolPlatform platform) => platform.Mode == BuilderModes.Emulated;
 
     private static V1Container PreflightContainer(string image, PoolPlatform platform) => new()
     {
         Name = Preflight.ContainerName,
         Image = image,
         Command = ["sh", "-c", Preflight.Script],
+        Args = IsEmulated(platform) ? [Preflight.ContainerName, .. EmulationProbe.Arguments(Platform.Parse(platform.Platform).Architecture)] : null,
         // The same as buildkitd's: a pod counts the larger of the two, and a quota asks every container for its share.
         Resources = Resources(platform),
         SecurityContext = new V1SecurityContext

@@ -10,13 +10,13 @@ namespace Slipway.Pools;
 /// <summary>Puts together what the stores know of a pool. No writes, no calls.</summary>
 internal sealed class PoolObserver(
     IStore<V1StatefulSet> statefulSets, IStore<V1Service> services, IStore<V1ConfigMap> configMaps, IStore<V1Pod> pods,
-    IQueueCounters queues, PoolOptions options, PoolValidation validate, TimeProvider time)
+    IQueueCounters queues, Circuits circuits, PoolOptions options, PoolValidation validate, TimeProvider time)
 {
     public PoolSnapshot Observe(V1Alpha1BuilderPool pool)
     {
         var key = NamespacedName.Of(pool);
         var errors = validate(pool);
-        var needed = errors.Count > 0 ? [] : pool.Spec.Platforms.Select(platform => PoolObjects.Name(pool, platform)).ToList();
+        var needed = errors.Count > 0 ? [] : pool.Spec.Platforms.Where(platform => !Endpoints.Serve(platform)).Select(platform => PoolObjects.Name(pool, platform)).ToList();
         IReadOnlyList<V1StatefulSet> sets = [.. statefulSets.ByIndex(PoolReader.PoolIndex, key.ToString())
             .Concat(needed.Select(name => statefulSets.Get(new NamespacedName(key.Namespace, name))).OfType<V1StatefulSet>())
             .DistinctBy(set => set.Metadata.Name)];
@@ -28,6 +28,8 @@ internal sealed class PoolObserver(
             Errors = errors,
             StatefulSets = sets,
             Pods = pods.ByIndex(PoolReader.PoolIndex, key.ToString()),
+            External = pool.Spec.Platforms.Where(Endpoints.Serve).DistinctBy(platform => platform.Platform)
+                .ToDictionary(platform => platform.Platform, platform => circuits.Builders(pool, platform)),
             Queues = PlatformsOf(pool, sets).ToDictionary(platform => platform, platform => queues.Of(key, platform)),
         };
         var beside = needed.SelectMany(name => Beside(key.Namespace, name));

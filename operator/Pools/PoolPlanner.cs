@@ -54,7 +54,7 @@ internal static class PoolPlanner
 
     private static PoolPlan? StorageImmutable(PoolSnapshot snapshot)
     {
-        var changed = snapshot.Pool.Spec.Platforms.FirstOrDefault(platform =>
+        var changed = snapshot.OwnPlatforms.FirstOrDefault(platform =>
             snapshot.StatefulSet(PoolObjects.Name(snapshot.Pool, platform)) is { } live
             && StorageOf(live.Spec?.VolumeClaimTemplates) != StorageOf(PoolObjects.Claims(platform)));
         if (changed is null) return null;
@@ -74,7 +74,7 @@ internal static class PoolPlanner
         var orders = new List<CertificateOrder>();
         var objects = new List<IKubernetesObject<V1ObjectMeta>>();
         var renewals = new List<DateTimeOffset>();
-        foreach (var platform in snapshot.Pool.Spec.Platforms.OrderBy(platform => platform.Platform, StringComparer.Ordinal))
+        foreach (var platform in snapshot.OwnPlatforms.OrderBy(platform => platform.Platform, StringComparer.Ordinal))
         {
             var name = PoolObjects.Name(snapshot.Pool, platform);
             var current = CurrentCertificate(snapshot, name);
@@ -104,7 +104,7 @@ internal static class PoolPlanner
     /// <summary>What has a name that the pool needs and another owner, or none.</summary>
     private static IEnumerable<IKubernetesObject<V1ObjectMeta>> Strangers(PoolSnapshot snapshot)
     {
-        var names = snapshot.Pool.Spec.Platforms.Select(platform => PoolObjects.Name(snapshot.Pool, platform)).ToHashSet();
+        var names = snapshot.OwnPlatforms.Select(platform => PoolObjects.Name(snapshot.Pool, platform)).ToHashSet();
         return snapshot.StatefulSets.Where(set => names.Contains(set.Metadata.Name) && !snapshot.Owns(set.Metadata))
             .Concat(snapshot.Foreign)
             .OrderBy(entity => entity.Metadata.Name, StringComparer.Ordinal).ThenBy(entity => entity.Kind, StringComparer.Ordinal);
@@ -117,7 +117,7 @@ internal static class PoolPlanner
 
     private static List<V1StatefulSet> Outdated(PoolSnapshot snapshot)
     {
-        var names = snapshot.Pool.Spec.Platforms.Select(platform => PoolObjects.Name(snapshot.Pool, platform)).ToHashSet();
+        var names = snapshot.OwnPlatforms.Select(platform => PoolObjects.Name(snapshot.Pool, platform)).ToHashSet();
         return [.. snapshot.StatefulSets.Where(set =>
             snapshot.Owns(set.Metadata) && set.Metadata.DeletionTimestamp is null && !names.Contains(set.Metadata.Name))];
     }

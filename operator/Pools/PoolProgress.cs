@@ -9,10 +9,11 @@ internal static class PoolProgress
 {
     public static BuilderPoolStatus Status(PoolSnapshot snapshot)
     {
-        var lagging = snapshot.Pool.Spec.Platforms.Where(platform => !IsReady(snapshot, platform))
+        var lagging = snapshot.OwnPlatforms.Where(platform => !IsReady(snapshot, platform))
             .OrderBy(platform => platform.Platform, StringComparer.Ordinal).ToList();
         if (lagging.Count == 0)
-            return With(snapshot, new Condition(Conditions.Ready, Conditions.True, Reasons.AllBuildersReady, "All builders are ready."));
+            return EndpointProgress.Unreachable(snapshot) is { } unreachable ? Reconciling(snapshot, Reasons.EndpointsUnreachable, unreachable)
+                : With(snapshot, new Condition(Conditions.Ready, Conditions.True, Reasons.AllBuildersReady, "All builders are ready."));
 
         var trouble = lagging.SelectMany(platform => Troubles(snapshot, platform)).MinBy(trouble => trouble.Severity);
         if (trouble is null)
@@ -35,7 +36,7 @@ internal static class PoolProgress
     /// <summary>When a builder that no node takes stops counting as on its way; null where there is none.</summary>
     public static DateTimeOffset? PatienceEnds(PoolSnapshot snapshot)
     {
-        var ends = snapshot.Pool.Spec.Platforms.Where(platform => !IsReady(snapshot, platform))
+        var ends = snapshot.OwnPlatforms.Where(platform => !IsReady(snapshot, platform))
             .SelectMany(platform => Troubles(snapshot, platform))
             .Where(trouble => IsPatient(snapshot, trouble))
             .Select(trouble => trouble.Since!.Value + snapshot.Options.UnschedulablePatience);
@@ -71,7 +72,7 @@ internal static class PoolProgress
         return new PoolPlatformStatus
         {
             Platform = platform.Platform,
-            Mode = platform.Mode ?? "Native",
+            Mode = Endpoints.Serve(platform) ? BuilderModes.External : platform.Mode ?? BuilderModes.Native,
             Desired = PoolObjects.Replicas(platform),
             Ready = builders.Count(builder => builder.Ready),
             Building = queue.Building,
@@ -94,6 +95,7 @@ internal static class PoolProgress
     };
 
     private static List<Builder> Builders(PoolSnapshot snapshot, PoolPlatform platform) =>
+        Endpoints.Serve(platform) ? [.. snapshot.Endpoints(platform)] :
         snapshot.StatefulSet(PoolObjects.Name(snapshot.Pool, platform)) is not { } set ? [] :
         [.. PodsOf(snapshot, set).Select(pod => Builder.From(pod, set.Metadata.Name)).OrderBy(builder => builder.Ordinal)];
 

@@ -28,6 +28,14 @@ internal sealed record PoolSnapshot
     /// <summary>By platform as users write it.</summary>
     public IReadOnlyDictionary<string, QueueCount> Queues { get; init; } = new Dictionary<string, QueueCount>();
 
+    /// <summary>Builders outside the cluster, by platform as users write it.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<Builder>> External { get; init; } = new Dictionary<string, IReadOnlyList<Builder>>();
+
+    /// <summary>Platforms whose builders the pool makes itself.</summary>
+    public IEnumerable<PoolPlatform> OwnPlatforms => Pool.Spec.Platforms.Where(platform => !Scheduling.Endpoints.Serve(platform));
+
+    public IReadOnlyList<Builder> Endpoints(PoolPlatform platform) => External.TryGetValue(platform.Platform, out var builders) ? builders : [];
+
     public V1StatefulSet? StatefulSet(string name) => StatefulSets.FirstOrDefault(set => set.Metadata.Name == name);
 
     public QueueCount Queue(string platform) => Queues.TryGetValue(platform, out var count) ? count : QueueCount.None;

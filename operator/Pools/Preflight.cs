@@ -13,7 +13,10 @@ internal static class Preflight
     private const string MaxUserNamespaces = "/proc/sys/user/max_user_namespaces";
     private const string AppArmorRestriction = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns";
 
-    /// <summary>Fixed text for any POSIX shell: nothing of a user's goes into it, and nothing that a file says goes out unfiltered.</summary>
+    /// <summary>
+    /// Fixed text for any POSIX shell: nothing of a user's goes into it, and nothing that a file says goes out unfiltered. Arguments are
+    /// those of <see cref="EmulationProbe"/>, or none. buildkitd brings its own emulator along where the image has one; else the node's runs.
+    /// </summary>
     public const string Script =
         $$"""
         mkdir -p {{BuilderPaths.Root}} && chmod u=rwx,go=,ug-s {{BuilderPaths.Root}}
@@ -25,7 +28,16 @@ internal static class Preflight
           1) restricts=true ;;
           *) restricts=null ;;
         esac
-        printf '{"version":%s,"maxUserNamespaces":%s,"apparmorRestrictsUserNamespaces":%s}' "$version" "${namespaces:-null}" "$restricts" > {{Report}}
+        emulates=null
+        if command -v "buildkit-qemu-${1:-none}" > /dev/null; then
+          emulates=true
+        elif [ -n "$2" ] && probe=$(mktemp); then
+          printf "$2" > "$probe"
+          chmod u+x "$probe"
+          if "$probe" < /dev/null > /dev/null 2>&1; then emulates=true; else emulates=false; fi
+          rm -f "$probe"
+        fi
+        printf '{"version":%s,"maxUserNamespaces":%s,"apparmorRestrictsUserNamespaces":%s,"emulates":%s}' "$version" "${namespaces:-null}" "$restricts" "$emulates" > {{Report}}
         exit 0
         """;
 }

@@ -43,12 +43,16 @@ internal sealed record Builder
 
     public required bool Draining { get; init; }
 
+    /// <summary>The most builds at once where that is fewer than the pool's buildsPerBuilder.</summary>
+    public int? Room { get; init; }
+
     /// <summary>As the pod's preflight container reported it; null before that.</summary>
     public string? Version { get; init; }
 
     public static Builder From(V1Pod pod, string service)
     {
         var draining = pod.Metadata.DeletionTimestamp is not null;
+        var facts = BuilderFacts.From(pod);
         return new Builder
         {
             Name = pod.Metadata.Name,
@@ -57,9 +61,11 @@ internal sealed record Builder
             Address = pod.Status?.PodIP is { Length: > 0 } ip ? AddressOf(ip) : null,
             ServerName = ChildNames.BuilderServerName(pod.Metadata.Name, service, pod.Metadata.NamespaceProperty),
             Draining = draining,
-            Ready = !draining && !string.IsNullOrEmpty(pod.Status?.PodIP)
+            // Without its emulator every RUN step would fail, as if it were the user's fault.
+            Ready = !draining && !string.IsNullOrEmpty(pod.Status?.PodIP) && facts?.Emulates != false
                 && (pod.Status.Conditions?.Any(condition => condition.Type == "Ready" && condition.Status == "True") ?? false),
-            Version = BuilderFacts.From(pod)?.Version,
+            Version = facts?.Version,
+            Mode = pod.Metadata.Annotations is { } notes && notes.TryGetValue(SlipwayApi.ModeAnnotation, out var mode) ? mode : BuilderModes.Native,
         };
     }
 

@@ -21,6 +21,10 @@ internal sealed record BuilderFacts
     [JsonPropertyName("apparmorRestrictsUserNamespaces")]
     public bool? ApparmorRestrictsUserNamespaces { get; init; }
 
+    /// <summary>Whether binaries of the platform run on the node, by an emulator of the image or one that the node has registered; null for native builders.</summary>
+    [JsonPropertyName("emulates")]
+    public bool? Emulates { get; init; }
+
     /// <summary>Null before the container has ended, or where its message is not one of ours.</summary>
     public static BuilderFacts? From(V1Pod pod)
     {

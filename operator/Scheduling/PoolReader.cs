@@ -7,7 +7,7 @@ using Slipway.Kube.Informers;
 namespace Slipway.Scheduling;
 
 /// <summary>Reads builders and live Jobs of a pool from the stores.</summary>
-internal sealed class PoolReader(IStore<V1Alpha1BuilderPool> pools, IStore<V1Pod> pods, IStore<V1Job> jobs)
+internal sealed class PoolReader(IStore<V1Alpha1BuilderPool> pools, IStore<V1Pod> pods, IStore<V1Job> jobs, Circuits circuits)
 {
     /// <summary>Index of builder pods and of build Jobs: namespace/name of their pool.</summary>
     public const string PoolIndex = "pool";
@@ -16,6 +16,11 @@ internal sealed class PoolReader(IStore<V1Alpha1BuilderPool> pools, IStore<V1Pod
 
     /// <summary>Every builder of the platform, ready or not.</summary>
     public IReadOnlyList<Builder> Builders(NamespacedName pool, string platform) =>
+        Pool(pool) is { } definition && definition.Spec.Platforms.FirstOrDefault(candidate => candidate.Platform == platform) is { } external && Endpoints.Serve(external)
+            ? circuits.Builders(definition, external)
+            : PodsOf(pool, platform);
+
+    private IReadOnlyList<Builder> PodsOf(NamespacedName pool, string platform) =>
         [.. BuilderPods(pool, platform).Select(pod => Builder.From(pod, ChildNames.StatefulSet(pool.Name, Platform.Parse(platform)))).OrderBy(builder => builder.Ordinal)];
 
     /// <summary>Every build Job of the platform that is there, ended or not. A slot is held by a live one alone.</summary>

@@ -16,7 +16,7 @@ internal sealed record PoolView
 
     public int LoadOf(Builder builder) => Held.Count(slot => slot.BuilderUid == builder.Uid);
 
-    public bool HasRoom(Builder builder) => LoadOf(builder) < BuildsPerBuilder;
+    public bool HasRoom(Builder builder) => LoadOf(builder) < Math.Min(BuildsPerBuilder, builder.Room ?? BuildsPerBuilder);
 }
 
 /// <summary>One build of one platform on one builder.</summary>

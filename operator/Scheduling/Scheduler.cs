@@ -9,7 +9,7 @@ namespace Slipway.Scheduling;
 /// is seen; from then on the Job alone counts, so a restart forgets nothing that matters.
 /// </summary>
 internal sealed class Scheduler(
-    PoolReader reader, IReconcileTrigger<V1Alpha1ImageBuild> builds, IReconcileTrigger<V1Alpha1BuilderPool> pools, TimeProvider time) : ISlots, IQueueCounters, IPoolWatcher
+    PoolReader reader, Circuits circuits, IReconcileTrigger<V1Alpha1ImageBuild> builds, IReconcileTrigger<V1Alpha1BuilderPool> pools, TimeProvider time) : ISlots, IQueueCounters, IPoolWatcher
 {
     /// <summary>A grant whose Job never came: the reconciler that asked gave up, and will ask again if it still wants to.</summary>
     public static readonly TimeSpan GrantExpiry = TimeSpan.FromMinutes(2);
@@ -62,10 +62,7 @@ internal sealed class Scheduler(
         }
     }
 
-    public void Report(JobOutcome outcome)
-    {
-        // Builders of a pool's own are watched by their pods; nothing is to be learned of them here.
-    }
+    public void Report(JobOutcome outcome) => circuits.Report(outcome);
 
     public void Refresh(NamespacedName pool)
     {

@@ -9,6 +9,7 @@ internal static class SchedulingRegistration
     public static IServiceCollection AddScheduling(this IServiceCollection services) => services
         .AddSingleton(new StoreIndex<V1Pod>(PoolReader.PoolIndex, PoolReader.PoolOf))
         .AddSingleton(new StoreIndex<V1Job>(PoolReader.PoolIndex, PoolReader.PoolOf))
+        .AddSingleton<Circuits>()
         .AddSingleton<PoolReader>()
         .AddSingleton<Scheduler>()
         .AddSingleton<ISlots>(provider => provider.GetRequiredService<Scheduler>())

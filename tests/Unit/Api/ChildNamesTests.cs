@@ -35,6 +35,12 @@ public sealed class ChildNamesTests
         return children.All(child => child.Length <= 63 && Patterns.Matches(child, Patterns.DnsLabel));
     });
 
+    [Theory]
+    [InlineData("app-1.2_x", "app-1.2_x")]
+    [InlineData("arm-1.example.com:1234", "arm-1-example-com-1234-859b7c78")]
+    [InlineData("[2001:db8::7]:1234", "2001-db8--7--1234-92f5fcc1")]
+    public void LabelValue_OfWhatIsNone_IsOneThatPeopleRecognise(string name, string label) => ChildNames.LabelValue(name).ShouldBe(label);
+
     [Requirement("R16")]
     [Requirement("R17")]
     [Fact]

@@ -60,10 +60,27 @@ internal static class BuildFixture
         Version = "v0.13.2",
     };
 
+    /// <summary>A builder outside the cluster.</summary>
+    public static Builder Endpoint() => new()
+    {
+        Name = "arm-1.example.com:1234",
+        Uid = "0123456789abcdef0123456789abcdef",
+        Ordinal = 0,
+        Address = "tcp://arm-1.example.com:1234",
+        ServerName = "arm-1.example.com",
+        Mode = BuilderModes.External,
+        ClientSecret = "arm-client",
+        Ready = true,
+        Draining = false,
+    };
+
     public static BuildSnapshot Snapshot(V1Alpha1ImageBuild build) => new() { Build = build, Pool = Pool(), Options = Options, Now = Now };
 
     public static BuildSnapshot Granted(this BuildSnapshot snapshot, params string[] platforms) =>
         snapshot with { Slots = platforms.ToDictionary(platform => platform, platform => SlotAnswer.Granted(Builder(platform))) };
+
+    public static BuildSnapshot With(this BuildSnapshot snapshot, string platform, SlotAnswer slot) =>
+        snapshot with { Slots = new Dictionary<string, SlotAnswer> { [platform] = slot } };
 
     public static BuildSnapshot With(this BuildSnapshot snapshot, params BuildJob[] jobs) => snapshot with { Jobs = [.. snapshot.Jobs, .. jobs] };
 

@@ -21,6 +21,7 @@ public sealed class BuildKeyTests
     public void Of_WhenAFieldDecidesNothing_IsTheSame() => BuildKey.Of(Spec with
     {
         Timeout = "2h",
+        Priority = 100,
         Job = new JobTemplate { ServiceAccountName = "robot" },
         PoolRef = new PoolReference { Name = "other" },
         Cache = new BuildCache { Scope = "main" },

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using k8s.Models;
 using Slipway.Api;
 using Slipway.Builds;
@@ -12,7 +13,7 @@ public sealed class BuildObjectsTests
 
     private static readonly BuildState FromInlineFiles = BuildReading.Read(Snapshot(WithInlineFiles()).Granted(Amd64));
 
-    public static TheoryData<string> Jobs => ["prepare", "platform", "publish", "inline"];
+    public static TheoryData<string> Jobs => ["prepare", "platform", "endpoint", "publish", "inline"];
 
     [Theory, MemberData(nameof(Jobs))]
     public void Job_AsItIsCreated_IsThatOfTheGoldenFile(string name) => GoldenFiles.Check($"builds/{name}.yaml", GoldenFiles.Yaml([Job(name)]));
@@ -107,6 +108,33 @@ public sealed class BuildObjectsTests
         volumes["tls"].Optional.ShouldBeNull();
     }
 
+    /// <summary>It is the user's, and it may be missing like any other.</summary>
+    [Fact]
+    public void ClientSecret_OfABuilderOutsideTheCluster_IsOptionalAndNamedForTheRunnersReport()
+    {
+        var job = Job("endpoint");
+
+        var secret = job.Spec.Template.Spec.Volumes.Single(volume => volume.Name == "endpoint-tls").Secret;
+        secret.SecretName.ShouldBe("arm-client");
+        secret.Optional.ShouldBe(true);
+        secret.Items.Select(item => item.Path).ShouldBe(["ca.crt", "tls.crt", "tls.key"]);
+        job.Spec.Template.Spec.Volumes.ShouldNotContain(volume => volume.Name == "tls");
+        job.Spec.Template.Spec.Containers[0].VolumeMounts.Single(mount => mount.Name == "endpoint-tls").MountPath.ShouldBe(DescriptionOf(job).Builder.TlsDirectory);
+        DescriptionOf(job).Builder.ClientSecret.ShouldBe("team-a/arm-client");
+    }
+
+    [Theory]
+    [InlineData("arm-1.example.com:1234", "tcp://arm-1.example.com:1234")]
+    [InlineData("[2001:db8::7]:1234", "tcp://[2001:db8::7]:1234")]
+    public void BuilderLabel_OfAnAddress_IsAValidLabelAndItsWholeNameIsInAnAnnotation(string name, string address)
+    {
+        var job = BuildObjects.PlatformJob(TwoPlatforms, Platform.Parse(Arm64), Endpoint() with { Name = name, Address = address });
+
+        job.Metadata.Labels.Values.ShouldAllBe(value => value.Length <= 63 && Regex.IsMatch(value, @"\A[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\z"));
+        new BuildJob(job, []).Builder.ShouldBe(name);
+        new BuildJob(job, []).Mode.ShouldBe("External");
+    }
+
     [Fact]
     public void InlineSource_OfFilesInFolders_GivesThemTheirPathsBack()
     {
@@ -130,6 +158,7 @@ public sealed class BuildObjectsTests
     {
         "prepare" => BuildObjects.PrepareJob(TwoPlatforms),
         "platform" => BuildObjects.PlatformJob(TwoPlatforms, Platform.Parse(Arm64), Builder(Arm64)),
+        "endpoint" => BuildObjects.PlatformJob(TwoPlatforms, Platform.Parse(Arm64), Endpoint()),
         "inline" => BuildObjects.PlatformJob(FromInlineFiles, Platform.Parse(Amd64), Builder()),
         _ => BuildObjects.PublishJob(TwoPlatforms with
         {

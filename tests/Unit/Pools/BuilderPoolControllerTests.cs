@@ -34,7 +34,7 @@ public class BuilderPoolControllerTests
         var observer = new PoolObserver(
             new FakeStore<V1StatefulSet>(_cluster, IsOurs, item => PoolLabels.PoolOf(item).Select(pool => pool.ToString())), new FakeStore<V1Service>(_cluster, IsOurs),
             new FakeStore<V1ConfigMap>(_cluster, IsOurs), new FakeStore<V1Pod>(_cluster, IsOurs, item => PoolLabels.PoolOf(item).Select(pool => pool.ToString())),
-            _queues, new PoolOptions(), _ => _errors, _time);
+            _queues, new Circuits(_pools, Substitute.For<IReconcileTrigger<V1Alpha1BuilderPool>>(), _time), new PoolOptions(), _ => _errors, _time);
         _controller = new BuilderPoolController(
             observer, authority, new AuthoritySweep(authority, _pools), _cluster, new Applier(_cluster, new OperatorOptions()), new StatusWriter(_cluster), Substitute.For<IPoolWatcher>(), _events, _log);
         _cluster.Put(PoolWorld.Pool());

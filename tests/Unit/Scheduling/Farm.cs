@@ -27,6 +27,19 @@ internal sealed class Farm
         Scheduler = Start();
     }
 
+    /// <summary>Builders outside the cluster in place of the platform's pods.</summary>
+    public void UseEndpoints(string platform, params string[] addresses) => _seen.Put(_pool with
+    {
+        Spec = _pool.Spec with
+        {
+            Platforms = [.. _pool.Spec.Platforms.Select(own => own.Platform != platform ? own : own with
+            {
+                Replicas = null,
+                Endpoints = [.. addresses.Select(address => new PoolEndpoint { Address = address, TlsSecretRef = new LocalReference { Name = "client" } })],
+            })],
+        },
+    });
+
     public Scheduler Scheduler { get; private set; }
 
     public FakeTimeProvider Time { get; } = new(PoolWorld.Now);
@@ -92,9 +105,13 @@ internal sealed class Farm
 
     public void Refresh() => Scheduler.Refresh(PoolKey);
 
-    private Scheduler Start() => new(
-        new PoolReader(new FakeStore<V1Alpha1BuilderPool>(_seen), new FakeStore<V1Pod>(_seen, keys: PoolReader.PoolOf), new FakeStore<V1Job>(_seen, keys: PoolReader.PoolOf)),
-        Builds, Pools, Time);
+    private Scheduler Start()
+    {
+        var circuits = new Circuits(new FakeStore<V1Alpha1BuilderPool>(_seen), Pools, Time);
+        return new Scheduler(
+            new PoolReader(new FakeStore<V1Alpha1BuilderPool>(_seen), new FakeStore<V1Pod>(_seen, keys: PoolReader.PoolOf), new FakeStore<V1Job>(_seen, keys: PoolReader.PoolOf), circuits),
+            circuits, Builds, Pools, Time);
+    }
 
     private V1Pod Pod(int ordinal, string platform, bool ready) =>
         PoolWorld.Pod(PoolWorld.Live(_pool, _pool.Spec.Platforms.Single(candidate => candidate.Platform == platform)), ordinal, ready);
