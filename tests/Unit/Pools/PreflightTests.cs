@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using System.Runtime.Versioning;
 using k8s.Models;
 using Slipway.Pools;
@@ -50,10 +51,69 @@ public sealed class PreflightTests : IDisposable
         facts.ApparmorRestrictsUserNamespaces.ShouldBeNull();
     }
 
+    [Fact]
+    public async Task Script_WithoutArguments_SaysNothingOfEmulation() => (await RunAsync("exit 1"))!.Emulates.ShouldBeNull();
+
+    // This machine's own programs run on it, as those of another would with an emulator.
+    [Fact]
+    public async Task Script_WhenTheProgramRuns_EmulatesAndLeavesNothingBehind()
+    {
+        var own = RuntimeInformation.OSArchitecture == Architecture.Arm64 ? "arm64" : "amd64";
+
+        (await RunAsync("exit 1", arguments: EmulationProbe.Arguments(own)))!.Emulates.ShouldBe(true);
+        _folder.GetDirectories("tmp").Single().GetFileSystemInfos().ShouldBeEmpty();
+    }
+
+    /// <summary>A shell that cannot execute a file may take it for a script.</summary>
+    [Fact]
+    public async Task Script_WhenNothingRunsTheProgram_DoesNotEmulateAndLeavesNothingBehind()
+    {
+        // No kernel knows this machine.
+        var strange = EmulationProbe.Arguments("amd64")[1].Replace("\\002\\000\\076\\000", "\\002\\000\\376\\376", StringComparison.Ordinal);
+        strange.ShouldNotBe(EmulationProbe.Arguments("amd64")[1]);
+
+        (await RunAsync("exit 1", arguments: ["strange", strange]))!.Emulates.ShouldBe(false);
+        _folder.GetDirectories("tmp").Single().GetFileSystemInfos().ShouldBeEmpty();
+    }
+
+    // buildkitd runs that one itself; the node needs nothing.
+    [Fact]
+    public async Task Script_WhenTheImageBringsAnEmulator_Emulates()
+    {
+        Directory.CreateDirectory($"{_folder.FullName}/bin");
+        var emulator = $"{_folder.FullName}/bin/buildkit-qemu-strange";
+        await File.WriteAllTextAsync(emulator, "", TestContext.Current.CancellationToken);
+        File.SetUnixFileMode(emulator, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+
+        (await RunAsync("exit 1", arguments: ["strange", "no program"]))!.Emulates.ShouldBe(true);
+    }
+
+    // Of an architecture whose programs nobody here can write, nothing is said against the node.
+    [Fact]
+    public async Task Script_WhenThereIsNoProgramToTry_SaysNothing() =>
+        (await RunAsync("exit 1", arguments: EmulationProbe.Arguments("mips64le")))!.Emulates.ShouldBeNull();
+
+    [Theory]
+    [InlineData("amd64", "x86_64", 129)]
+    [InlineData("386", "i386", 93)]
+    [InlineData("arm64", "aarch64", 132)]
+    [InlineData("arm", "arm", 96)]
+    [InlineData("riscv64", "riscv64", 132)]
+    [InlineData("ppc64le", "ppc64le", 132)]
+    [InlineData("s390x", "s390x", 126)]
+    public void EmulationProbe_OfAnArchitecture_IsAnElfFileThatQemuKnowsByName(string architecture, string qemu, int bytes)
+    {
+        var arguments = EmulationProbe.Arguments(architecture);
+
+        arguments[0].ShouldBe(qemu);
+        arguments[1].ShouldStartWith("\\177\\105\\114\\106");
+        arguments[1].Split('\\').Length.ShouldBe(bytes + 1);
+    }
+
     public void Dispose() => _folder.Delete(true);
 
     /// <summary>The script with its paths bent into a folder of the test's own.</summary>
-    private async Task<BuilderFacts?> RunAsync(string buildkitd, bool withKernel = true)
+    private async Task<BuilderFacts?> RunAsync(string buildkitd, bool withKernel = true, IReadOnlyList<string>? arguments = null)
     {
         var token = TestContext.Current.CancellationToken;
         var root = _folder.FullName;
@@ -72,7 +132,11 @@ public sealed class PreflightTests : IDisposable
         var script = Preflight.Script.Replace(BuilderPaths.State, $"{root}/volume").Replace(Preflight.Report, $"{root}/report")
             .Replace("/proc/sys/user/max_user_namespaces", $"{root}/namespaces")
             .Replace("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", $"{root}/apparmor");
-        using var process = Process.Start(new ProcessStartInfo("sh", ["-c", script]) { Environment = { ["PATH"] = $"{root}/bin:/usr/bin:/bin" } })!;
+        using var process = Process.Start(new ProcessStartInfo("sh", ["-c", script, .. arguments is null ? Array.Empty<string>() : [Preflight.ContainerName, .. arguments]])
+        {
+            WorkingDirectory = Directory.CreateDirectory($"{root}/tmp").FullName,
+            Environment = { ["PATH"] = $"{root}/bin:/usr/bin:/bin", ["TMPDIR"] = $"{root}/tmp" },
+        })!;
         await process.WaitForExitAsync(token);
 
         process.ExitCode.ShouldBe(0);
