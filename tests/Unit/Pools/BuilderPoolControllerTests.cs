@@ -41,6 +41,19 @@ public class BuilderPoolControllerTests
     }
 
     [Fact]
+    public async Task Reconcile_WhenThePoolHasEndpointsAlone_WritesTheirStatusAndNothingElse()
+    {
+        var pool = PoolWorld.Pool(new PoolPlatform { Platform = "linux/arm64", Endpoints = [new PoolEndpoint { Address = "tcp://arm-1:1234", TlsSecretRef = new LocalReference { Name = "client" } }] });
+        _cluster.Put(pool);
+
+        await ReconcileAsync();
+
+        Writes().ShouldBe(["STATUS BuilderPool builders/farm"]);
+        var platform = _cluster.Find<V1Alpha1BuilderPool>(NamespacedName.Of(pool))!.Status!.Platforms.ShouldHaveSingleItem();
+        platform.Builders.ShouldHaveSingleItem().ShouldBe(new BuilderStatus { Name = "arm-1:1234", State = "Ready", Builds = 0 });
+    }
+
+    [Fact]
     public async Task Reconcile_WhenPoolIsNew_MakesCertificateBeforeWhatMountsIt()
     {
         await ReconcileAsync();
