@@ -3,20 +3,49 @@ using Slipway.Kube;
 
 namespace Slipway.Scheduling;
 
-/// <summary>What the scheduler sees of one platform of a pool: who could take builds, and who holds slots.</summary>
-internal sealed record PoolView
+/// <summary>What the stores show of one platform of a pool: read once, then decided upon.</summary>
+internal sealed class PoolView(PoolPlatform? platform, TimeSpan idleAfter, IReadOnlyList<Builder> builders, IReadOnlyList<JobSlot> jobs)
 {
-    public required int BuildsPerBuilder { get; init; }
+    private const int DefaultBuildsPerBuilder = 2;
+    private static readonly TimeSpan DefaultIdleAfter = TimeSpan.FromMinutes(10);
+    private readonly ILookup<string, JobSlot> _byBuild = jobs.ToLookup(job => job.Slot.BuildUid, StringComparer.Ordinal);
 
-    /// <summary>Builders that take builds.</summary>
-    public required IReadOnlyList<Builder> Builders { get; init; }
+    /// <summary>False where the pool is gone, or has this platform no more.</summary>
+    public bool Wanted => platform is not null;
 
-    /// <summary>Live Jobs and grants that no Job has been seen for yet.</summary>
-    public required IReadOnlyList<HeldSlot> Held { get; init; }
+    /// <summary>Builders of the pool's own; there are none where they run outside the cluster.</summary>
+    public int Min => Replicas.Min;
 
-    public int LoadOf(Builder builder) => Held.Count(slot => slot.BuilderUid == builder.Uid);
+    public int Max => Math.Max(Replicas.Min, Replicas.Max);
 
-    public bool HasRoom(Builder builder) => LoadOf(builder) < Math.Min(BuildsPerBuilder, builder.Room ?? BuildsPerBuilder);
+    public int BuildsPerBuilder => platform?.BuildsPerBuilder ?? DefaultBuildsPerBuilder;
+
+    public TimeSpan IdleAfter => idleAfter;
+
+    /// <summary>Every builder, whether or not it takes builds.</summary>
+    public IReadOnlyList<Builder> Builders => builders;
+
+    /// <summary>Of Jobs that run.</summary>
+    public IEnumerable<HeldSlot> Held => jobs.Where(job => job.Live).Select(job => job.Slot);
+
+    private PoolReplicas Replicas => platform switch
+    {
+        null or { Endpoints.Count: > 0 } => new PoolReplicas { Min = 0, Max = 0 },
+        _ => platform.Replicas ?? new PoolReplicas(),
+    };
+
+    public static PoolView Read(PoolReader reader, NamespacedName pool, string platform)
+    {
+        var spec = reader.Pool(pool)?.Spec;
+        return new PoolView(
+            spec?.Platforms.FirstOrDefault(candidate => candidate.Platform == platform),
+            GoDuration.TryParse(spec?.Scaling?.IdleAfter, out var idleAfter) ? idleAfter : DefaultIdleAfter,
+            reader.Builders(pool, platform),
+            reader.Jobs(pool, platform));
+    }
+
+    /// <summary>The build's Jobs for this platform, ended or not.</summary>
+    public IEnumerable<JobSlot> JobsOf(string buildUid) => _byBuild[buildUid];
 }
 
 /// <summary>One build of one platform on one builder.</summary>
@@ -25,11 +54,30 @@ internal sealed record HeldSlot(NamespacedName Build, string BuildUid, string Pl
 /// <summary>A build Job and the slot that it holds while it is live.</summary>
 internal sealed record JobSlot(string Uid, bool Live, HeldSlot Slot);
 
-/// <summary>Defaults for pools that an old server stored without them.</summary>
-internal static class PoolDefaults
+/// <summary>How many builds run where, counted as they are granted.</summary>
+internal sealed class Load
 {
-    public const int BuildsPerBuilder = 2;
+    private readonly Dictionary<string, int> _byBuilder = [];
+    private readonly Dictionary<string, int> _byNamespace = [];
 
-    public static int BuildsPerBuilderOf(V1Alpha1BuilderPool pool, string platform) =>
-        pool.Spec.Platforms.FirstOrDefault(candidate => candidate.Platform == platform)?.BuildsPerBuilder ?? BuildsPerBuilder;
+    public Load(IEnumerable<HeldSlot> held)
+    {
+        foreach (var slot in held) Add(slot.Build.Namespace, slot.BuilderUid);
+    }
+
+    public int Total { get; private set; }
+
+    /// <summary>By the builder's uid; those without any are left out.</summary>
+    public IReadOnlyDictionary<string, int> ByBuilder => _byBuilder;
+
+    public IReadOnlyDictionary<string, int> ByNamespace => _byNamespace;
+
+    public void Add(string space, string builderUid)
+    {
+        Total++;
+        _byNamespace[space] = _byNamespace.GetValueOrDefault(space) + 1;
+        _byBuilder[builderUid] = On(builderUid) + 1;
+    }
+
+    public int On(string builderUid) => _byBuilder.GetValueOrDefault(builderUid);
 }

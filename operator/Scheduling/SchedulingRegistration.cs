@@ -13,6 +13,7 @@ internal static class SchedulingRegistration
         .AddSingleton<PoolReader>()
         .AddSingleton<Scheduler>()
         .AddSingleton<ISlots>(provider => provider.GetRequiredService<Scheduler>())
+        .AddSingleton<IBuilderService>(provider => provider.GetRequiredService<Scheduler>())
         .AddSingleton<IQueueCounters>(provider => provider.GetRequiredService<Scheduler>())
         .AddSingleton<IPoolWatcher>(provider => provider.GetRequiredService<Scheduler>());
 }

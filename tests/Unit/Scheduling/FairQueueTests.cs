@@ -7,7 +7,7 @@ public sealed class FairQueueTests
     private static readonly Dictionary<string, int> NothingRuns = [];
 
     [Fact]
-    public void Next_WhenNobodyWaits_IsNull() => FairQueue.Next([], NothingRuns).ShouldBeNull();
+    public void Next_WhenNobodyWaits_IsNull() => Next(NothingRuns).ShouldBeNull();
 
     [Fact]
     public void Next_WhenNothingRuns_IsTheOldest() =>
@@ -34,19 +34,71 @@ public sealed class FairQueueTests
     public void Next_WhenOneNamespaceFloodsTheQueue_ServesBothInTurn()
     {
         var waiting = Enumerable.Range(0, 10).Select(number => Farm.Wish($"flood/{number}", age: 60)).Concat([Farm.Wish("quiet/one", age: 2), Farm.Wish("quiet/two", age: 1)]).ToList();
-        var running = new Dictionary<string, int>();
         var served = new List<string>();
 
-        while (served.Count < 4)
+        FairQueue.Serve(waiting, NothingRuns, request =>
         {
-            var next = FairQueue.Next(waiting, running)!;
-            waiting.Remove(next);
-            running[next.Build.Namespace] = running.GetValueOrDefault(next.Build.Namespace) + 1;
-            served.Add(next.Build.Namespace);
-        }
+            served.Add(request.Build.Namespace);
+            return true;
+        });
 
-        served.ShouldBe(["flood", "quiet", "flood", "quiet"]);
+        served.Take(5).ShouldBe(["flood", "quiet", "flood", "quiet", "flood"]);
     }
 
-    private static string? Next(Dictionary<string, int> running, params SlotRequest[] waiting) => FairQueue.Next(waiting, running)?.Build.ToString();
+    [Fact]
+    public void Serve_WhenABuildDoesNotTakeIt_AsksTheNextOneOfTheSameNamespaceFirst() =>
+        InTurn(new() { ["team-b"] = 1 }, Farm.Wish("team-a/one", age: 2), Farm.Wish("team-b/old", age: 60), Farm.Wish("team-a/two", age: 1))
+            .ShouldBe(["team-a/one", "team-a/two", "team-b/old"]);
+
+    [Fact]
+    public void Serve_WhenPrioritiesDiffer_ServesTheHigherOneOfANamespaceFirst() =>
+        InTurn(NothingRuns, Farm.Wish("old", age: 4), Farm.Wish("urgent") with { Priority = 1 }, Farm.Wish("later", age: 60) with { Priority = -100 })
+            .ShouldBe(["team-a/urgent", "team-a/old", "team-a/later"]);
+
+    [Fact]
+    public void Serve_WhenPrioritiesOfTwoNamespacesDiffer_HeedsTheirAgeAlone() =>
+        Next(NothingRuns, Farm.Wish("team-a/old", age: 2), Farm.Wish("team-b/urgent", age: 1) with { Priority = 1000 }).ShouldBe("team-a/old");
+
+    [Fact]
+    public void Serve_WhenABuildHasWaitedAStepForEachPriority_ServesItFirst() =>
+        InTurn(NothingRuns, Farm.Wish("urgent") with { Priority = 2 }, Farm.Wish("patient", age: 11), Farm.Wish("young", age: 9))
+            .ShouldBe(["team-a/patient", "team-a/urgent", "team-a/young"]);
+
+    // One slot, a new build of the highest priority every minute: it would never end.
+    [Fact]
+    public void Serve_WhenUrgentBuildsNeverCease_ServesAllOthersAtLast()
+    {
+        var start = Farm.Wish("patient") with { Priority = 0 };
+        var waiting = new List<SlotRequest> { start };
+        var minutes = 0;
+
+        for (var served = ""; served != start.Build.ToString(); minutes++)
+        {
+            waiting.Add(Farm.Wish($"urgent-{minutes}", age: -minutes) with { Priority = 1000 });
+            waiting.Add(Farm.Wish($"more-{minutes}", age: -minutes) with { Priority = 1000 });
+            served = Next(NothingRuns, [.. waiting])!;
+            waiting.RemoveAll(request => request.Build.ToString() == served);
+            minutes.ShouldBeLessThan(20_000);
+        }
+
+        TimeSpan.FromMinutes(minutes).ShouldBeGreaterThan(1000 * FairQueue.AgeingStep);
+    }
+
+    [Fact]
+    public void Serve_WhenABuildHasNoTimeOfCreationYet_DoesNotMind() =>
+        Next(NothingRuns, Farm.Wish("new") with { Created = default, Priority = 1000 }).ShouldBe("team-a/new");
+
+    private static string? Next(Dictionary<string, int> running, params SlotRequest[] waiting) => InTurn(running, waiting).FirstOrDefault();
+
+    /// <summary>In the order in which they are asked, if nobody takes anything.</summary>
+    private static List<string> InTurn(Dictionary<string, int> running, params SlotRequest[] waiting)
+    {
+        var asked = new List<string>();
+        FairQueue.Serve(waiting, running, request =>
+        {
+            asked.Add(request.Build.ToString());
+            return false;
+        });
+        return asked;
+    }
 }

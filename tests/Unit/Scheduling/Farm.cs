@@ -17,14 +17,21 @@ internal sealed class Farm
     public static readonly NamespacedName PoolKey = new("builders", "farm");
 
     private readonly FakeCluster _seen = new();
-    private readonly V1Alpha1BuilderPool _pool;
+    private V1Alpha1BuilderPool _pool;
     private int _pods;
 
-    public Farm(int buildsPerBuilder = 2)
+    /// <summary>Three builders, always.</summary>
+    public Farm(int buildsPerBuilder = 2, int min = 3, int max = 3)
     {
-        _pool = PoolWorld.Pool([.. new[] { Amd64, Arm64 }.Select(platform => PoolWorld.Platform(platform) with { BuildsPerBuilder = buildsPerBuilder })]);
+        _pool = PoolWorld.Pool([.. new[] { Amd64, Arm64 }.Select(platform => PoolWorld.Platform(platform) with
+        {
+            BuildsPerBuilder = buildsPerBuilder, Replicas = new PoolReplicas { Min = min, Max = max },
+        })]);
         _seen.Put(_pool);
         Scheduler = Start();
+        // The pool's first pass.
+        Refresh();
+        Pools.Now.Clear();
     }
 
     /// <summary>Builders outside the cluster in place of the platform's pods.</summary>
@@ -52,6 +59,26 @@ internal sealed class Farm
     /// <summary>The operator is another process now: it knows what the stores show.</summary>
     public void Restart() => Scheduler = Start();
 
+    /// <summary>The spec changes; nobody has looked yet.</summary>
+    public void Change(Func<PoolPlatform, PoolPlatform>? platforms = null, string? idleAfter = null)
+    {
+        _pool = _pool with
+        {
+            Spec = _pool.Spec with
+            {
+                Platforms = [.. _pool.Spec.Platforms.Select(platforms ?? (platform => platform))],
+                Scaling = idleAfter is null ? _pool.Spec.Scaling : new PoolScaling { IdleAfter = idleAfter },
+            },
+        };
+        _seen.Put(_pool);
+    }
+
+    public void PoolGone() => _seen.Remove<V1Alpha1BuilderPool>(PoolKey);
+
+    public QueueCount Count(string platform = Amd64) => Scheduler.Of(PoolKey, platform);
+
+    public static string Name(int ordinal, string platform = Amd64) => ChildNames.BuilderPod(ChildNames.StatefulSet(PoolKey.Name, Platform.Parse(platform)), ordinal);
+
     /// <summary>A pod of its own uid; the builder of that ordinal before is gone.</summary>
     public string BuilderUp(int ordinal, string platform = Amd64, bool ready = true)
     {
@@ -65,6 +92,14 @@ internal sealed class Farm
     {
         var pod = Pod(ordinal, platform, ready);
         pod.Metadata.Uid = _seen.Find<V1Pod>(NamespacedName.Of(pod))!.Metadata.Uid;
+        _seen.Put(pod);
+    }
+
+    /// <summary>It was deleted, and its grace runs.</summary>
+    public void BuilderEnds(int ordinal, string platform = Amd64)
+    {
+        var pod = _seen.Find<V1Pod>(NamespacedName.Of(Pod(ordinal, platform, ready: true)))!;
+        pod.Metadata.DeletionTimestamp = Time.GetUtcNow().UtcDateTime;
         _seen.Put(pod);
     }
 
@@ -137,6 +172,11 @@ internal sealed class Farm
             },
         };
     }
+}
+
+internal static class Answers
+{
+    public static void ShouldWait(this SlotAnswer answer, WaitReason reason) => (answer.Builder, answer.Reason).ShouldBe((null, reason));
 }
 
 /// <summary>Keys that were woken, and those that will be after a while.</summary>

@@ -107,7 +107,7 @@ public sealed class SchedulerPropertyTests
                     ShowEnd(build, run);
                 }
 
-                Pass(Scheduler.GrantExpiry);
+                Pass(Lane.GrantExpiry);
                 Serve();
             }
         }
