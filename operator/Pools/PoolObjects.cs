@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using k8s;
 using k8s.Models;
 using Slipway.Api;
 using Slipway.Kube.Writing;
@@ -26,8 +27,6 @@ internal static class PoolObjects
 
     public static string Image(V1Alpha1BuilderPool pool, PoolOptions options) =>
         string.IsNullOrEmpty(pool.Spec.Image) ? options.DefaultImage : pool.Spec.Image;
-
-    public static int Replicas(PoolPlatform platform) => (platform.Replicas ?? new PoolReplicas()).Min;
 
     /// <summary>Builders are reached by pod IP; the Service gives their certificate its name, and people a name to look up.</summary>
     public static V1Service Service(V1Alpha1BuilderPool pool, PoolPlatform platform) => new()
@@ -63,7 +62,7 @@ internal static class PoolObjects
     }
 
     public static V1StatefulSet StatefulSet(
-        V1Alpha1BuilderPool pool, PoolPlatform platform, PoolOptions options, ServerCertificate certificate)
+        V1Alpha1BuilderPool pool, PoolPlatform platform, PoolOptions options, ServerCertificate certificate, int replicas)
     {
         var metadata = Metadata(pool, platform, Name(pool, platform));
         metadata.Annotations = new Dictionary<string, string>
@@ -78,7 +77,7 @@ internal static class PoolObjects
             Metadata = metadata,
             Spec = new V1StatefulSetSpec
             {
-                Replicas = Replicas(platform),
+                Replicas = replicas,
                 ServiceName = metadata.Name,
                 // One builder that cannot start must not hold back the others.
                 PodManagementPolicy = "Parallel",
@@ -116,7 +115,7 @@ internal static class PoolObjects
         var annotations = new Dictionary<string, string> { [SlipwayApi.ConfigHashAnnotation] = hash };
         // Servers that know the field refuse a pod whose annotation and field differ, and warn of the annotation alone.
         if (!options.HasAppArmorField) annotations[$"container.apparmor.security.beta.kubernetes.io/{Container}"] = "unconfined";
-        return new V1PodTemplateSpec
+        var template = new V1PodTemplateSpec
         {
             Metadata = new V1ObjectMeta { Labels = Labels(pool, platform), Annotations = annotations },
             Spec = new V1PodSpec
@@ -144,6 +143,8 @@ internal static class PoolObjects
                 Volumes = Volumes(pool, platform, options, certificate),
             },
         };
+        annotations[SlipwayApi.TemplateHashAnnotation] = ChildNames.Hash(KubernetesJson.Serialize(template), 16);
+        return template;
     }
 
     /// <summary>Required, and apart from the user's node selector, so that nothing in the pool can lift it.</summary>

@@ -13,7 +13,7 @@ internal static class PoolPlanner
     /// <summary>Nothing wakes a pool when an object that is not ours goes away.</summary>
     private static readonly TimeSpan ForeignCheck = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan LeftoverCheck = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan RetireCheck = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan DropCheck = TimeSpan.FromSeconds(30);
 
     /// <summary>Timers do not reach as far as a certificate does.</summary>
     private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
@@ -74,6 +74,7 @@ internal static class PoolPlanner
         var orders = new List<CertificateOrder>();
         var objects = new List<IKubernetesObject<V1ObjectMeta>>();
         var renewals = new List<DateTimeOffset>();
+        var replaced = new List<V1Pod>();
         foreach (var platform in snapshot.Pool.Spec.Platforms.OrderBy(platform => platform.Platform, StringComparer.Ordinal))
         {
             var name = PoolObjects.Name(snapshot.Pool, platform);
@@ -83,19 +84,23 @@ internal static class PoolPlanner
             renewals.Add(certificate.Expires - RenewBefore);
             objects.Add(PoolObjects.Service(snapshot.Pool, platform));
             objects.Add(PoolObjects.ConfigMap(snapshot.Pool, platform, snapshot.Options));
-            objects.Add(PoolObjects.StatefulSet(snapshot.Pool, platform, snapshot.Options, certificate));
+            var replicas = PoolSizing.Replicas(snapshot, platform);
+            objects.Add(PoolObjects.StatefulSet(snapshot.Pool, platform, snapshot.Options, certificate, replicas));
+            replaced.AddRange(Replaced(snapshot, platform, replicas));
         }
 
-        var outdated = Outdated(snapshot);
-        var retired = outdated.Where(set => PoolProgress.BuildsOn(snapshot, set) == 0).ToList();
+        var leftOver = LeftOver(snapshot);
+        var dropped = leftOver.Where(set => PoolProgress.BuildsOn(snapshot, set) == 0).ToList();
         var waits = renewals.Select(due => due - snapshot.Now).Append(LongestWait);
-        if (retired.Count < outdated.Count) waits = waits.Append(RetireCheck);
+        if (dropped.Count < leftOver.Count) waits = waits.Append(DropCheck);
         if (PoolProgress.PatienceEnds(snapshot) is { } end) waits = waits.Append(end - snapshot.Now);
         return new PoolPlan
         {
             Certificates = orders,
             Objects = objects,
-            Retired = retired,
+            Replaced = replaced,
+            Dropped = dropped,
+            Drains = [.. snapshot.Pool.Spec.Platforms.Select(platform => PoolDrain.Of(snapshot, platform))],
             Status = PoolProgress.Status(snapshot),
             LookAgainAfter = waits.Min(),
         };
@@ -115,7 +120,12 @@ internal static class PoolPlanner
             && owner.ApiVersion.StartsWith(SlipwayApi.Group + "/", StringComparison.Ordinal)
             && owner.Name == snapshot.Pool.Metadata.Name && owner.Uid != snapshot.Pool.Metadata.Uid) ?? false;
 
-    private static List<V1StatefulSet> Outdated(PoolSnapshot snapshot)
+    /// <summary>Retired is final: whoever is wanted all the same, or again, comes back as another pod. The others go by scaling.</summary>
+    private static IEnumerable<V1Pod> Replaced(PoolSnapshot snapshot, PoolPlatform platform, int replicas) =>
+        PoolBuilder.Of(snapshot, platform).Where(builder => builder is { Retired: true, Terminating: false } && builder.Ordinal < replicas)
+            .Select(builder => builder.Pod);
+
+    private static List<V1StatefulSet> LeftOver(PoolSnapshot snapshot)
     {
         var names = snapshot.Pool.Spec.Platforms.Select(platform => PoolObjects.Name(snapshot.Pool, platform)).ToHashSet();
         return [.. snapshot.StatefulSets.Where(set =>

@@ -28,6 +28,9 @@ internal sealed record PoolSnapshot
     /// <summary>By platform as users write it.</summary>
     public IReadOnlyDictionary<string, QueueCount> Queues { get; init; } = new Dictionary<string, QueueCount>();
 
+    /// <summary>The nodes that builders run on, by name; null for one that is gone.</summary>
+    public IReadOnlyDictionary<string, V1Node?> Nodes { get; init; } = new Dictionary<string, V1Node?>();
+
     public V1StatefulSet? StatefulSet(string name) => StatefulSets.FirstOrDefault(set => set.Metadata.Name == name);
 
     public QueueCount Queue(string platform) => Queues.TryGetValue(platform, out var count) ? count : QueueCount.None;

@@ -155,7 +155,7 @@ public class PoolPlannerTests
     [Theory]
     [InlineData(0)]
     [InlineData(2)]
-    public void Plan_WhenPlatformLeavesThePool_RetiresItOnceItIsIdle(int builds)
+    public void Plan_WhenPlatformLeavesThePool_DropsItOnceItIsIdle(int builds)
     {
         var pool = PoolWorld.Pool();
         var old = PoolWorld.Live(pool, PoolWorld.Platform("linux/arm64"));
@@ -168,25 +168,25 @@ public class PoolPlannerTests
             Queues = PoolWorld.Busy("linux/arm64", pod.Metadata.Uid, builds),
         });
 
-        plan.Retired.Count.ShouldBe(builds == 0 ? 1 : 0);
+        plan.Dropped.Count.ShouldBe(builds == 0 ? 1 : 0);
         (plan.LookAgainAfter <= TimeSpan.FromSeconds(30)).ShouldBe(builds > 0);
     }
 
     [Fact]
-    public void Plan_WhenForeignStatefulSetMerelyHasOurLabels_IsNotRetired()
+    public void Plan_WhenForeignStatefulSetMerelyHasOurLabels_IsNotDropped()
     {
         var pool = PoolWorld.Pool();
         var foreign = PoolWorld.Live(pool, PoolWorld.Platform("linux/arm64"));
         foreign.Metadata.OwnerReferences = null;
 
-        PoolPlanner.Plan(PoolWorld.Snapshot(pool) with { StatefulSets = [foreign] }).Retired.ShouldBeEmpty();
+        PoolPlanner.Plan(PoolWorld.Snapshot(pool) with { StatefulSets = [foreign] }).Dropped.ShouldBeEmpty();
     }
 
     private static void ShouldTouchNothing(PoolPlan plan)
     {
         plan.Objects.ShouldBeEmpty();
         plan.Certificates.ShouldBeEmpty();
-        plan.Retired.ShouldBeEmpty();
+        plan.Dropped.ShouldBeEmpty();
     }
 
     private static (string Reason, string Message) Stalled(PoolPlan plan)

@@ -85,6 +85,7 @@ public class PoolsRegistrationTests
         services.AddSingleton<PoolValidation>(_ => []);
         services.AddSingleton(Substitute.For<IReconcileTrigger<V1Alpha1ImageBuild>>());
         services.AddScheduling();
+        services.AddSingleton(Substitute.For<IBuilderService>());
         services.AddKubernetesOperator().AddInformer<V1Pod>().AddInformer<V1Job>().AddPools(new PoolOptions());
         return services;
     }
