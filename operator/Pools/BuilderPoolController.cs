@@ -25,7 +25,7 @@ namespace Slipway.Pools;
 [EntityRbac(typeof(V1Node), Verbs = RbacVerb.Get | RbacVerb.List | RbacVerb.Watch)]
 [EntityRbac(typeof(V1Secret), Verbs = RbacVerb.Create | RbacVerb.Delete)]
 internal sealed partial class BuilderPoolController(
-    PoolObserver observer, PoolAuthority authority, AuthoritySweep sweep, IKubeClient client, Applier applier, Deleter deleter, StatusWriter status,
+    PoolObserver observer, PoolAuthority authority, AuthoritySweep sweep, IKubeClient client, Applier applier, Deleter deleter, StatusWriter status, StatusPace pace,
     IPoolWatcher scheduler, IBuilderService builders, IEventRecorder events, ILogger<BuilderPoolController> logger) : IEntityController<V1Alpha1BuilderPool>
 {
     public async Task<ReconciliationResult<V1Alpha1BuilderPool>> ReconcileAsync(
@@ -44,19 +44,21 @@ internal sealed partial class BuilderPoolController(
         if (LetGo(entity, plan.Drains)) plan = PoolPlanner.Plan(snapshot with { Queues = observer.Queues(entity, snapshot.StatefulSets) });
 
         foreach (var order in plan.Certificates) await IssueAsync(entity, order, snapshot.Now, cancellationToken);
-        foreach (var wanted in plan.Objects) await ApplyAsync(wanted, cancellationToken);
+        foreach (var child in plan.Objects) await ApplyAsync(child, cancellationToken);
         foreach (var pod in plan.Replaced) await ReplaceAsync(pod, cancellationToken);
         foreach (var dropped in plan.Dropped) await DropAsync(dropped, cancellationToken);
-        var written = await status.WriteAsync(entity, entity with { Status = plan.Status }, cancellationToken);
+        var (wanted, wait) = pace.Of(NamespacedName.Of(entity), entity.Status, plan.Status);
+        var written = await status.WriteAsync(entity, entity with { Status = wanted }, cancellationToken);
         // After the write: only the pass that made the change tells of it.
         if (ReadyTransition.Of(entity, entity.Status?.Conditions, plan.Status.Conditions) is { } news) events.Record(news);
         LogTransition(entity, plan.Status);
-        return ReconciliationResult<V1Alpha1BuilderPool>.Success(written, plan.LookAgainAfter);
+        return ReconciliationResult<V1Alpha1BuilderPool>.Success(written, wait < plan.LookAgainAfter ? wait : plan.LookAgainAfter ?? wait);
     }
 
     public async Task DeletedAsync(NamespacedName key, CancellationToken cancellationToken)
     {
         scheduler.Refresh(key);
+        pace.Forget(key);
         var deleted = await sweep.AfterDeletionAsync(cancellationToken);
         if (deleted > 0) LogSwept(deleted);
     }

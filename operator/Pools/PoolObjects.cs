@@ -201,6 +201,7 @@ internal static class PoolObjects
         ReadinessProbe = Probe(period: 15, timeout: 15, failures: 3),
         // Far laxer: a busy daemon answers slowly, and a restart costs all builds that run on it.
         LivenessProbe = Probe(period: 60, timeout: 30, failures: 10),
+        Lifecycle = new V1Lifecycle { PreStop = new V1LifecycleHandler { Exec = new V1ExecAction { Command = ["sh", "-c", PreStop.Script] } } },
         // Why it fell over, for PoolProgress to recognise; never shown as it is.
         TerminationMessagePolicy = "FallbackToLogsOnError",
         VolumeMounts =

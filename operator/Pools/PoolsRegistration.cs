@@ -24,6 +24,7 @@ internal static class PoolsRegistration
         builder.Services.TryAddSingleton<PoolAuthority>();
         builder.Services.TryAddSingleton<IClientCertificates>(provider => provider.GetRequiredService<PoolAuthority>());
         builder.Services.TryAddSingleton<PoolObserver>();
+        builder.Services.TryAddSingleton<StatusPace>();
         builder.Services.TryAddSingleton<AuthoritySweep>();
         return builder
             .AddInformer<V1Alpha1BuilderPool>()

@@ -37,7 +37,7 @@ public class BuilderPoolControllerTests
             new FakeStore<V1Node>(_cluster), _queues, new PoolOptions(), _ => _errors, _time);
         _controller = new BuilderPoolController(
             observer, authority, new AuthoritySweep(authority, _pools), _cluster, new Applier(_cluster, new OperatorOptions()), new Deleter(_cluster),
-            new StatusWriter(_cluster), Substitute.For<IPoolWatcher>(), _queues, _events, _log);
+            new StatusWriter(_cluster), new StatusPace(_time), Substitute.For<IPoolWatcher>(), _queues, _events, _log);
         _cluster.Put(PoolWorld.Pool());
         _cluster.Put(PoolWorld.Node());
     }
@@ -382,6 +382,25 @@ public class BuilderPoolControllerTests
         _queues.Drained[Amd64].ShouldBe(uids, ignoreOrder: true);
         PodUids().ShouldBe([uids[0]]);
         Pool().Status!.Platforms![0].Builders![0].State.ShouldBe("Draining");
+    }
+
+    [Fact]
+    public async Task Reconcile_WhenOnlyCountersChange_WritesThemLaterAndLooksAgainThen()
+    {
+        await ScaleAsync(desired: 1);
+        var uid = StartBuilders(1).Single();
+        await ScaleAsync(desired: 1);
+        _cluster.Calls.Clear();
+
+        _queues.Counts[Amd64] = new QueueCount { Desired = 1, Building = 1, Builds = new Dictionary<string, int> { [uid] = 1 } };
+        var result = await ReconcileAsync();
+        Writes().ShouldBeEmpty();
+        result.RequeueAfter.ShouldBe(StatusPace.Interval);
+
+        _time.Advance(StatusPace.Interval);
+        await ReconcileAsync();
+        Writes().ShouldBe(["STATUS BuilderPool builders/farm"]);
+        Pool().Status!.Summary!.Building.ShouldBe(1);
     }
 
     private const string Amd64 = "linux/amd64";
