@@ -1,3 +1,5 @@
+using System.Net;
+using System.Text.Json.Nodes;
 using k8s;
 using k8s.Models;
 using Microsoft.Extensions.Logging;
@@ -23,6 +25,7 @@ namespace Slipway.Pools;
     Verbs = RbacVerb.Get | RbacVerb.List | RbacVerb.Watch | RbacVerb.Create | RbacVerb.Patch | RbacVerb.Delete)]
 [EntityRbac(typeof(V1Pod), Verbs = RbacVerb.Get | RbacVerb.List | RbacVerb.Watch | RbacVerb.Delete)]
 [EntityRbac(typeof(V1Node), Verbs = RbacVerb.Get | RbacVerb.List | RbacVerb.Watch)]
+[EntityRbac(typeof(V1PersistentVolumeClaim), Verbs = RbacVerb.Patch)]
 [EntityRbac(typeof(V1Secret), Verbs = RbacVerb.Create | RbacVerb.Delete)]
 internal sealed partial class BuilderPoolController(
     PoolObserver observer, PoolAuthority authority, AuthoritySweep sweep, IKubeClient client, Applier applier, Deleter deleter, StatusWriter status, StatusPace pace,
@@ -43,8 +46,11 @@ internal sealed partial class BuilderPoolController(
         if (foreign.Count > 0) plan = PoolPlanner.Plan(snapshot);
         if (LetGo(entity, plan.Drains)) plan = PoolPlanner.Plan(snapshot with { Queues = observer.Queues(entity, snapshot.StatefulSets) });
 
+        if (await GrowAsync(plan.Growths, cancellationToken) is { } refusal) plan = PoolPlanner.Plan(snapshot with { GrowthRefused = refusal });
+
         foreach (var order in plan.Certificates) await IssueAsync(entity, order, snapshot.Now, cancellationToken);
         foreach (var child in plan.Objects) await ApplyAsync(child, cancellationToken);
+        foreach (var set in plan.Orphaned) await OrphanAsync(set, cancellationToken);
         foreach (var pod in plan.Replaced) await ReplaceAsync(pod, cancellationToken);
         foreach (var dropped in plan.Dropped) await DropAsync(dropped, cancellationToken);
         var (wanted, wait) = pace.Of(NamespacedName.Of(entity), entity.Status, plan.Status);
@@ -125,6 +131,39 @@ internal sealed partial class BuilderPoolController(
         LogIssued(order.Secret, order.Certificate.Expires);
     }
 
+    /// <summary>What the server had against it, or null. It never hangs on reading a claim: where there is none, there is nothing to grow.</summary>
+    private async Task<string?> GrowAsync(IReadOnlyList<VolumeGrowth> growths, CancellationToken cancellationToken)
+    {
+        foreach (var growth in growths)
+        {
+            var patch = new JsonObject
+            {
+                ["spec"] = new JsonObject { ["resources"] = new JsonObject { ["requests"] = new JsonObject { ["storage"] = growth.Size.ToString() } } },
+            };
+            try
+            {
+                await client.PatchAsync<V1PersistentVolumeClaim>(growth.Claim, patch, cancellationToken);
+                LogGrown(growth.Claim, growth.Size.ToString());
+            }
+            catch (KubeApiException exception) when (exception.IsNotFound)
+            {
+                continue;
+            }
+            catch (KubeApiException exception) when (exception.StatusCode is HttpStatusCode.Forbidden or HttpStatusCode.UnprocessableEntity)
+            {
+                return exception.Message;
+            }
+        }
+
+        return null;
+    }
+
+    private async Task OrphanAsync(V1StatefulSet set, CancellationToken cancellationToken)
+    {
+        if (deleter.HasDeleted(set.Metadata.Uid)) return;
+        if (await deleter.DeleteAsync(set, PropagationPolicy.Orphan, cancellationToken)) LogOrphaned(NamespacedName.Of(set));
+    }
+
     private async Task ReplaceAsync(V1Pod pod, CancellationToken cancellationToken)
     {
         if (deleter.HasDeleted(pod.Metadata.Uid)) return;
@@ -171,6 +210,12 @@ internal sealed partial class BuilderPoolController(
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Issued server certificate {Secret}, valid until {Expires:u}")]
     private partial void LogIssued(NamespacedName secret, DateTimeOffset expires);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Asked for {Size} for volume {Claim}")]
+    private partial void LogGrown(NamespacedName claim, string size);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Deleted StatefulSet {Name} without its pods, to make it anew")]
+    private partial void LogOrphaned(NamespacedName name);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Deleted builder {Pod}, idle, to have it started anew")]
     private partial void LogReplaced(NamespacedName pod);

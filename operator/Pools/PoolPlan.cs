@@ -5,7 +5,7 @@ using Slipway.Kube;
 
 namespace Slipway.Pools;
 
-/// <summary>What a pass does, in this order: certificates, objects, builders to replace, what is dropped, status.</summary>
+/// <summary>What a pass does, in this order: volumes, certificates, objects, builders to replace, what is dropped, status.</summary>
 internal sealed record PoolPlan
 {
     /// <summary>To issue before the objects that mount them.</summary>
@@ -13,6 +13,12 @@ internal sealed record PoolPlan
 
     /// <summary>To apply, in this order.</summary>
     public IReadOnlyList<IKubernetesObject<V1ObjectMeta>> Objects { get; init; } = [];
+
+    /// <summary>Before the objects: a StatefulSet makes no volume larger that is there already.</summary>
+    public IReadOnlyList<VolumeGrowth> Growths { get; init; } = [];
+
+    /// <summary>StatefulSets that are to make room for others without their pods, which those take over.</summary>
+    public IReadOnlyList<V1StatefulSet> Orphaned { get; init; } = [];
 
     /// <summary>Builders that are to come back as other pods: no build runs on them, and they take none any more.</summary>
     public IReadOnlyList<V1Pod> Replaced { get; init; } = [];

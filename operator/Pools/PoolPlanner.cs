@@ -21,7 +21,7 @@ internal static class PoolPlanner
     /// <summary>A third of the lifetime is left for builders to start anew by themselves.</summary>
     private static readonly TimeSpan RenewBefore = Certificates.ServerLifetime / 3;
 
-    private static readonly Func<PoolSnapshot, PoolPlan?>[] Rules = [Invalid, LeftoversGoing, NameTaken, StorageImmutable, Keep];
+    private static readonly Func<PoolSnapshot, PoolPlan?>[] Rules = [Invalid, LeftoversGoing, NameTaken, StorageImmutable, StorageRefused, Keep];
 
     public static PoolPlan Plan(PoolSnapshot snapshot) =>
         Rules.Select(rule => rule(snapshot)).First(plan => plan is not null)!;
@@ -56,18 +56,26 @@ internal static class PoolPlanner
     {
         var changed = snapshot.Pool.Spec.Platforms.FirstOrDefault(platform =>
             snapshot.StatefulSet(PoolObjects.Name(snapshot.Pool, platform)) is { } live
-            && StorageOf(live.Spec?.VolumeClaimTemplates) != StorageOf(PoolObjects.Claims(platform)));
+            && !PoolVolumes.IsAllowed(live, platform));
         if (changed is null) return null;
         var name = PoolObjects.Name(snapshot.Pool, changed);
-        var now = StorageOf(snapshot.StatefulSet(name)!.Spec?.VolumeClaimTemplates);
+        var now = PoolVolumes.Text(snapshot.StatefulSet(name)!.Spec?.VolumeClaimTemplates);
         return new PoolPlan
         {
             Status = PoolProgress.Stalled(
                 snapshot, Reasons.StorageImmutable,
-                $"The storage of {changed.Platform} cannot change from {now} to {StorageOf(PoolObjects.Claims(changed))}. "
+                $"The storage of {changed.Platform} cannot change from {now} to {PoolVolumes.Text(PoolObjects.Claims(changed))}: only its size may grow. "
                 + $"Set it back, or delete StatefulSet {name} once no build runs on it, to have it made anew."),
         };
     }
+
+    private static PoolPlan? StorageRefused(PoolSnapshot snapshot) => snapshot.GrowthRefused is not { } refusal ? null : new PoolPlan
+    {
+        Status = PoolProgress.Stalled(
+            snapshot, Reasons.StorageImmutable,
+            $"A volume cannot grow: {refusal} Let its storage class expand volumes (allowVolumeExpansion), or set the size back."),
+        LookAgainAfter = ForeignCheck,
+    };
 
     private static PoolPlan Keep(PoolSnapshot snapshot)
     {
@@ -75,6 +83,7 @@ internal static class PoolPlanner
         var objects = new List<IKubernetesObject<V1ObjectMeta>>();
         var renewals = new List<DateTimeOffset>();
         var replaced = new List<V1Pod>();
+        var orphaned = new List<V1StatefulSet>();
         foreach (var platform in snapshot.Pool.Spec.Platforms.OrderBy(platform => platform.Platform, StringComparer.Ordinal))
         {
             var name = PoolObjects.Name(snapshot.Pool, platform);
@@ -85,7 +94,11 @@ internal static class PoolPlanner
             objects.Add(PoolObjects.Service(snapshot.Pool, platform));
             objects.Add(PoolObjects.ConfigMap(snapshot.Pool, platform, snapshot.Options));
             var replicas = PoolSizing.Replicas(snapshot, platform);
-            objects.Add(PoolObjects.StatefulSet(snapshot.Pool, platform, snapshot.Options, certificate, replicas));
+            var set = PoolObjects.StatefulSet(snapshot.Pool, platform, snapshot.Options, certificate, replicas);
+            // One that is on its way out is waited for: its end wakes the pool, and then there is room for another.
+            if (snapshot.StatefulSet(name) is not { } live) objects.Add(set);
+            else if (live.Metadata.DeletionTimestamp is null && PoolVolumes.IsAnother(live, set)) orphaned.Add(live);
+            else if (live.Metadata.DeletionTimestamp is null) objects.Add(set);
             replaced.AddRange(Replaced(snapshot, platform, replicas));
         }
 
@@ -98,6 +111,8 @@ internal static class PoolPlanner
         {
             Certificates = orders,
             Objects = objects,
+            Growths = [.. snapshot.Pool.Spec.Platforms.SelectMany(platform => PoolVolumes.Growths(snapshot, platform))],
+            Orphaned = orphaned,
             Replaced = replaced,
             Dropped = dropped,
             Drains = [.. snapshot.Pool.Spec.Platforms.Select(platform => PoolDrain.Of(snapshot, platform))],
@@ -160,15 +175,6 @@ internal static class PoolPlanner
         var space = snapshot.Pool.Metadata.NamespaceProperty;
         var secret = new NamespacedName(space, ChildNames.ServerCertificate(name, certificate.Serial));
         return new CertificateOrder(secret, ChildNames.BuilderServerName("*", name, space), certificate);
-    }
-
-    /// <summary>Size by value, so that 1Gi and 1024Mi are the same, and class; as people read it.</summary>
-    private static string StorageOf(IList<V1PersistentVolumeClaim>? claims)
-    {
-        if (claims?.FirstOrDefault()?.Spec is not { } claim) return "none";
-        var size = claim.Resources?.Requests is { } requests && requests.TryGetValue("storage", out var quantity)
-            ? quantity.ToDecimal().ToString("0.###", CultureInfo.InvariantCulture) + " bytes" : "no size";
-        return claim.StorageClassName is { Length: > 0 } name ? $"{size} of class {name}" : size;
     }
 
     private static string Named(IKubernetesObject<V1ObjectMeta> entity) => $"{entity.Kind} {entity.Metadata.Name}";

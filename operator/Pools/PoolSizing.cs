@@ -10,6 +10,8 @@ internal static class PoolSizing
 {
     public static int Min(PoolPlatform platform) => Range(platform).Min;
 
+    public static int Max(PoolPlatform platform) => Range(platform).Max;
+
     /// <summary>How many there should be.</summary>
     public static int Desired(PoolSnapshot snapshot, PoolPlatform platform)
     {

@@ -23,6 +23,9 @@ internal sealed record PoolSnapshot
     /// <summary>Objects other than StatefulSets that have a name the pool needs and that are not its own.</summary>
     public IReadOnlyList<IKubernetesObject<V1ObjectMeta>> Foreign { get; init; } = [];
 
+    /// <summary>What the API server said when a volume was to grow; null where it took all.</summary>
+    public string? GrowthRefused { get; init; }
+
     public IReadOnlyList<V1Pod> Pods { get; init; } = [];
 
     /// <summary>By platform as users write it.</summary>

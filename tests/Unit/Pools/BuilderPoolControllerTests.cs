@@ -1,3 +1,4 @@
+using System.Net;
 using k8s;
 using k8s.Models;
 using Microsoft.Extensions.Logging;
@@ -5,6 +6,7 @@ using Microsoft.Extensions.Time.Testing;
 using NSubstitute;
 using Slipway.Api;
 using Slipway.Kube;
+using Slipway.Kube.Client;
 using Slipway.Kube.Controllers;
 using Slipway.Kube.Events;
 using Slipway.Kube.Writing;
@@ -401,6 +403,62 @@ public class BuilderPoolControllerTests
         await ReconcileAsync();
         Writes().ShouldBe(["STATUS BuilderPool builders/farm"]);
         Pool().Status!.Summary!.Building.ShouldBe(1);
+    }
+
+    [Requirement("R17")]
+    [Fact]
+    public async Task Reconcile_WhenStorageGrows_MakesTheStatefulSetAnewAndLosesNoBusyBuilder()
+    {
+        await GrowAsync("50Gi", desired: 3);
+        var uids = StartBuilders(3);
+        var claim = new NamespacedName("builders", "state-farm-linux-amd64-0");
+        _cluster.Put(new V1PersistentVolumeClaim
+        {
+            Metadata = new V1ObjectMeta { Name = claim.Name, NamespaceProperty = claim.Namespace },
+            Spec = new V1PersistentVolumeClaimSpec { VolumeName = "pv-1" },
+        });
+
+        await GrowAsync("60Gi", desired: 1, uids[2]);
+        _cluster.All<V1StatefulSet>().ShouldBeEmpty();
+        PodUids().ShouldBe(uids);
+        var grown = _cluster.Find<V1PersistentVolumeClaim>(claim)!;
+        (grown.Spec.Resources.Requests["storage"].ToString(), grown.Spec.VolumeName).ShouldBe(("60Gi", "pv-1"));
+
+        foreach (var pod in _cluster.All<V1Pod>())
+        {
+            pod.Metadata.OwnerReferences = null;
+            _cluster.Put(pod);
+        }
+
+        await GrowAsync("60Gi", desired: 1, uids[2]);
+        Replicas().ShouldBe(3, "the new one would remove whom it leaves out");
+    }
+
+    [Theory]
+    [InlineData(HttpStatusCode.Forbidden)]
+    [InlineData(HttpStatusCode.UnprocessableEntity)]
+    public async Task Reconcile_WhenAVolumeMayNotGrow_SaysSoAndKeepsTheStatefulSet(HttpStatusCode refusal)
+    {
+        await GrowAsync("50Gi", desired: 1);
+        _cluster.OnCall = call =>
+        {
+            if (call.StartsWith("PATCH PersistentVolumeClaim", StringComparison.Ordinal)) throw new KubeApiException(refusal, "Refused", "only dynamically provisioned pvc can be resized.");
+        };
+
+        await GrowAsync("60Gi", desired: 1);
+
+        Pool().Status!.Of("Stalled")!.Message.ShouldBe("A volume cannot grow: only dynamically provisioned pvc can be resized. "
+            + "Let its storage class expand volumes (allowVolumeExpansion), or set the size back.");
+        _cluster.All<V1StatefulSet>().ShouldHaveSingleItem();
+    }
+
+    private async Task GrowAsync(string size, int desired, params string[] busy)
+    {
+        var pool = Pool();
+        var platform = PoolWorld.Platform(size: size) with { Replicas = new PoolReplicas { Min = 1, Max = 3 } };
+        _cluster.Put(pool with { Spec = pool.Spec with { Platforms = [platform] } });
+        _queues.Counts[Amd64] = new QueueCount { Desired = desired, Builds = busy.ToDictionary(uid => uid, _ => 1) };
+        await ReconcileAsync();
     }
 
     private const string Amd64 = "linux/amd64";
