@@ -50,6 +50,9 @@ internal static class SlipwayApi
     /// <summary>Hash of buildkitd.toml, in the builders' pod template.</summary>
     public const string ConfigHashAnnotation = "slipway.dev/config-hash";
 
+    /// <summary>Hash of the builders' pod template, in itself: a pod that has another one is to be replaced.</summary>
+    public const string TemplateHashAnnotation = "slipway.dev/template-hash";
+
     /// <summary>When the server certificate ends, and the serial that its Secret is named by, on StatefulSets.</summary>
     public const string CertificateExpiryAnnotation = "slipway.dev/certificate-expires";
     public const string CertificateSerialAnnotation = "slipway.dev/certificate-serial";

@@ -91,7 +91,7 @@ internal sealed record PoolPlatform
     /// <summary>How many builds one builder takes at once, 1 to 64. Default 2.</summary>
     public int? BuildsPerBuilder { get; init; }
 
-    /// <summary>A volume for the builder's state. Immutable. Absent: an emptyDir that goes with the pod.</summary>
+    /// <summary>A volume for the builder's state. Its size may grow, all else is immutable. Absent: an emptyDir that goes with the pod.</summary>
     public PoolStorage? Storage { get; init; }
 
     /// <summary>CPU and memory of the buildkitd container; RUN steps count in it.</summary>

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Text.Json.Nodes;
 using k8s;
 using k8s.Models;
 using Microsoft.Extensions.Logging;
@@ -21,11 +23,13 @@ namespace Slipway.Pools;
 [GenericRbac(Groups = [SlipwayApi.Group], Resources = ["builderpools/finalizers"], Verbs = RbacVerb.Update)]
 [EntityRbac(typeof(V1StatefulSet), typeof(V1Service), typeof(V1ConfigMap),
     Verbs = RbacVerb.Get | RbacVerb.List | RbacVerb.Watch | RbacVerb.Create | RbacVerb.Patch | RbacVerb.Delete)]
-[EntityRbac(typeof(V1Pod), Verbs = RbacVerb.Get | RbacVerb.List | RbacVerb.Watch)]
+[EntityRbac(typeof(V1Pod), Verbs = RbacVerb.Get | RbacVerb.List | RbacVerb.Watch | RbacVerb.Delete)]
+[EntityRbac(typeof(V1Node), Verbs = RbacVerb.Get | RbacVerb.List | RbacVerb.Watch)]
+[EntityRbac(typeof(V1PersistentVolumeClaim), Verbs = RbacVerb.Patch)]
 [EntityRbac(typeof(V1Secret), Verbs = RbacVerb.Create | RbacVerb.Delete)]
 internal sealed partial class BuilderPoolController(
-    PoolObserver observer, PoolAuthority authority, AuthoritySweep sweep, IKubeClient client, Applier applier, StatusWriter status, IPoolWatcher scheduler,
-    IEventRecorder events, ILogger<BuilderPoolController> logger) : IEntityController<V1Alpha1BuilderPool>
+    PoolObserver observer, PoolAuthority authority, AuthoritySweep sweep, IKubeClient client, Applier applier, Deleter deleter, StatusWriter status, StatusPace pace,
+    IPoolWatcher scheduler, IBuilderService builders, IEventRecorder events, ILogger<BuilderPoolController> logger) : IEntityController<V1Alpha1BuilderPool>
 {
     public async Task<ReconciliationResult<V1Alpha1BuilderPool>> ReconcileAsync(
         V1Alpha1BuilderPool entity, CancellationToken cancellationToken)
@@ -38,21 +42,29 @@ internal sealed partial class BuilderPoolController(
         var snapshot = observer.Observe(entity);
         var plan = PoolPlanner.Plan(snapshot);
         var foreign = await UnseenForeignersAsync(snapshot, plan, cancellationToken);
-        if (foreign.Count > 0) plan = PoolPlanner.Plan(snapshot with { Foreign = [.. snapshot.Foreign, .. foreign] });
+        snapshot = snapshot with { Foreign = [.. snapshot.Foreign, .. foreign] };
+        if (foreign.Count > 0) plan = PoolPlanner.Plan(snapshot);
+        if (LetGo(entity, plan.Drains)) plan = PoolPlanner.Plan(snapshot with { Queues = observer.Queues(entity, snapshot.StatefulSets) });
+
+        if (await GrowAsync(plan.Growths, cancellationToken) is { } refusal) plan = PoolPlanner.Plan(snapshot with { GrowthRefused = refusal });
 
         foreach (var order in plan.Certificates) await IssueAsync(entity, order, snapshot.Now, cancellationToken);
-        foreach (var wanted in plan.Objects) await ApplyAsync(wanted, cancellationToken);
-        foreach (var retired in plan.Retired) await RetireAsync(retired, cancellationToken);
-        var written = await status.WriteAsync(entity, entity with { Status = plan.Status }, cancellationToken);
+        foreach (var child in plan.Objects) await ApplyAsync(child, cancellationToken);
+        foreach (var set in plan.Orphaned) await OrphanAsync(set, cancellationToken);
+        foreach (var pod in plan.Replaced) await ReplaceAsync(pod, cancellationToken);
+        foreach (var dropped in plan.Dropped) await DropAsync(dropped, cancellationToken);
+        var (wanted, wait) = pace.Of(NamespacedName.Of(entity), entity.Status, plan.Status);
+        var written = await status.WriteAsync(entity, entity with { Status = wanted }, cancellationToken);
         // After the write: only the pass that made the change tells of it.
         if (ReadyTransition.Of(entity, entity.Status?.Conditions, plan.Status.Conditions) is { } news) events.Record(news);
         LogTransition(entity, plan.Status);
-        return ReconciliationResult<V1Alpha1BuilderPool>.Success(written, plan.LookAgainAfter);
+        return ReconciliationResult<V1Alpha1BuilderPool>.Success(written, wait < plan.LookAgainAfter ? wait : plan.LookAgainAfter ?? wait);
     }
 
     public async Task DeletedAsync(NamespacedName key, CancellationToken cancellationToken)
     {
         scheduler.Refresh(key);
+        pace.Forget(key);
         var deleted = await sweep.AfterDeletionAsync(cancellationToken);
         if (deleted > 0) LogSwept(deleted);
     }
@@ -119,15 +131,69 @@ internal sealed partial class BuilderPoolController(
         LogIssued(order.Secret, order.Certificate.Expires);
     }
 
-    private async Task RetireAsync(V1StatefulSet set, CancellationToken cancellationToken)
+    /// <summary>What the server had against it, or null. It never hangs on reading a claim: where there is none, there is nothing to grow.</summary>
+    private async Task<string?> GrowAsync(IReadOnlyList<VolumeGrowth> growths, CancellationToken cancellationToken)
+    {
+        foreach (var growth in growths)
+        {
+            var patch = new JsonObject
+            {
+                ["spec"] = new JsonObject { ["resources"] = new JsonObject { ["requests"] = new JsonObject { ["storage"] = growth.Size.ToString() } } },
+            };
+            try
+            {
+                await client.PatchAsync<V1PersistentVolumeClaim>(growth.Claim, patch, cancellationToken);
+                LogGrown(growth.Claim, growth.Size.ToString());
+            }
+            catch (KubeApiException exception) when (exception.IsNotFound)
+            {
+                continue;
+            }
+            catch (KubeApiException exception) when (exception.StatusCode is HttpStatusCode.Forbidden or HttpStatusCode.UnprocessableEntity)
+            {
+                return exception.Message;
+            }
+        }
+
+        return null;
+    }
+
+    private async Task OrphanAsync(V1StatefulSet set, CancellationToken cancellationToken)
+    {
+        if (deleter.HasDeleted(set.Metadata.Uid)) return;
+        if (await deleter.DeleteAsync(set, PropagationPolicy.Orphan, cancellationToken)) LogOrphaned(NamespacedName.Of(set));
+    }
+
+    private async Task ReplaceAsync(V1Pod pod, CancellationToken cancellationToken)
+    {
+        if (deleter.HasDeleted(pod.Metadata.Uid)) return;
+        if (await deleter.DeleteAsync(pod, PropagationPolicy.Background, cancellationToken)) LogReplaced(NamespacedName.Of(pod));
+    }
+
+    private async Task DropAsync(V1StatefulSet set, CancellationToken cancellationToken)
     {
         var key = NamespacedName.Of(set);
         var config = key with { Name = ChildNames.PoolConfig(key.Name) };
         await client.DeleteAsync<V1Service>(key, null, PropagationPolicy.Background, cancellationToken);
         await client.DeleteAsync<V1ConfigMap>(config, null, PropagationPolicy.Background, cancellationToken);
-        // Last: as long as it is there, a pass after an interrupted one knows that there is something to retire.
+        // Last: as long as it is there, a pass after an interrupted one knows that there is something to drop.
         await client.DeleteAsync<V1StatefulSet>(key, set.Metadata.Uid, PropagationPolicy.Background, cancellationToken);
-        LogRetired(key);
+        LogDropped(key);
+    }
+
+    /// <summary>True where the scheduler may have let go of a builder: then it is worth another look.</summary>
+    private bool LetGo(V1Alpha1BuilderPool pool, IReadOnlyList<PoolDrain> drains)
+    {
+        var key = NamespacedName.Of(pool);
+        var retired = 0;
+        foreach (var drain in drains)
+        {
+            builders.Drain(key, drain.Platform, drain.Drained);
+            retired += drain.Replaced.Count(uid => builders.TryRetire(key, drain.Platform, uid));
+            retired += drain.Surplus.TakeWhile(uid => builders.TryRetire(key, drain.Platform, uid)).Count();
+        }
+
+        return retired > 0;
     }
 
     private void LogTransition(V1Alpha1BuilderPool pool, BuilderPoolStatus now)
@@ -145,8 +211,17 @@ internal sealed partial class BuilderPoolController(
     [LoggerMessage(Level = LogLevel.Information, Message = "Issued server certificate {Secret}, valid until {Expires:u}")]
     private partial void LogIssued(NamespacedName secret, DateTimeOffset expires);
 
+    [LoggerMessage(Level = LogLevel.Information, Message = "Asked for {Size} for volume {Claim}")]
+    private partial void LogGrown(NamespacedName claim, string size);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Deleted StatefulSet {Name} without its pods, to make it anew")]
+    private partial void LogOrphaned(NamespacedName name);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Deleted builder {Pod}, idle, to have it started anew")]
+    private partial void LogReplaced(NamespacedName pod);
+
     [LoggerMessage(Level = LogLevel.Information, Message = "Deleted StatefulSet {Name}: its pool no longer has this platform")]
-    private partial void LogRetired(NamespacedName name);
+    private partial void LogDropped(NamespacedName name);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Deleted {Count} certificate authorities of pools that are gone")]
     private partial void LogSwept(int count);

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using k8s;
 using k8s.Models;
 using Slipway.Api;
 using Slipway.Kube.Writing;
@@ -26,8 +27,6 @@ internal static class PoolObjects
 
     public static string Image(V1Alpha1BuilderPool pool, PoolOptions options) =>
         string.IsNullOrEmpty(pool.Spec.Image) ? options.DefaultImage : pool.Spec.Image;
-
-    public static int Replicas(PoolPlatform platform) => platform.Endpoints?.Count ?? (platform.Replicas ?? new PoolReplicas()).Min;
 
     /// <summary>Builders are reached by pod IP; the Service gives their certificate its name, and people a name to look up.</summary>
     public static V1Service Service(V1Alpha1BuilderPool pool, PoolPlatform platform) => new()
@@ -63,7 +62,7 @@ internal static class PoolObjects
     }
 
     public static V1StatefulSet StatefulSet(
-        V1Alpha1BuilderPool pool, PoolPlatform platform, PoolOptions options, ServerCertificate certificate)
+        V1Alpha1BuilderPool pool, PoolPlatform platform, PoolOptions options, ServerCertificate certificate, int replicas)
     {
         var metadata = Metadata(pool, platform, Name(pool, platform));
         metadata.Annotations = new Dictionary<string, string>
@@ -78,7 +77,7 @@ internal static class PoolObjects
             Metadata = metadata,
             Spec = new V1StatefulSetSpec
             {
-                Replicas = Replicas(platform),
+                Replicas = replicas,
                 ServiceName = metadata.Name,
                 // One builder that cannot start must not hold back the others.
                 PodManagementPolicy = "Parallel",
@@ -117,7 +116,7 @@ internal static class PoolObjects
         // Servers that know the field refuse a pod whose annotation and field differ, and warn of the annotation alone.
         if (!options.HasAppArmorField) annotations[$"container.apparmor.security.beta.kubernetes.io/{Container}"] = "unconfined";
         if (IsEmulated(platform)) annotations[SlipwayApi.ModeAnnotation] = BuilderModes.Emulated;
-        return new V1PodTemplateSpec
+        var template = new V1PodTemplateSpec
         {
             Metadata = new V1ObjectMeta { Labels = Labels(pool, platform), Annotations = annotations },
             Spec = new V1PodSpec
@@ -145,6 +144,8 @@ internal static class PoolObjects
                 Volumes = Volumes(pool, platform, options, certificate),
             },
         };
+        annotations[SlipwayApi.TemplateHashAnnotation] = ChildNames.Hash(KubernetesJson.Serialize(template), 16);
+        return template;
     }
 
     /// <summary>Emulated never runs natively: its times would be those of another kind of builder. Required, and apart from the user's node selector, so that nothing in the pool can lift it.</summary>
@@ -204,6 +205,7 @@ internal static class PoolObjects
         ReadinessProbe = Probe(period: 15, timeout: 15, failures: 3),
         // Far laxer: a busy daemon answers slowly, and a restart costs all builds that run on it.
         LivenessProbe = Probe(period: 60, timeout: 30, failures: 10),
+        Lifecycle = new V1Lifecycle { PreStop = new V1LifecycleHandler { Exec = new V1ExecAction { Command = ["sh", "-c", PreStop.Script] } } },
         // Why it fell over, for PoolProgress to recognise; never shown as it is.
         TerminationMessagePolicy = "FallbackToLogsOnError",
         VolumeMounts =

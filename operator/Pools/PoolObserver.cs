@@ -9,7 +9,7 @@ namespace Slipway.Pools;
 
 /// <summary>Puts together what the stores know of a pool. No writes, no calls.</summary>
 internal sealed class PoolObserver(
-    IStore<V1StatefulSet> statefulSets, IStore<V1Service> services, IStore<V1ConfigMap> configMaps, IStore<V1Pod> pods,
+    IStore<V1StatefulSet> statefulSets, IStore<V1Service> services, IStore<V1ConfigMap> configMaps, IStore<V1Pod> pods, IStore<V1Node> nodes,
     IQueueCounters queues, Circuits circuits, PoolOptions options, PoolValidation validate, TimeProvider time)
 {
     public PoolSnapshot Observe(V1Alpha1BuilderPool pool)
@@ -20,6 +20,7 @@ internal sealed class PoolObserver(
         IReadOnlyList<V1StatefulSet> sets = [.. statefulSets.ByIndex(PoolReader.PoolIndex, key.ToString())
             .Concat(needed.Select(name => statefulSets.Get(new NamespacedName(key.Namespace, name))).OfType<V1StatefulSet>())
             .DistinctBy(set => set.Metadata.Name)];
+        var builders = pods.ByIndex(PoolReader.PoolIndex, key.ToString());
         var snapshot = new PoolSnapshot
         {
             Pool = pool,
@@ -27,14 +28,19 @@ internal sealed class PoolObserver(
             Now = time.GetUtcNow(),
             Errors = errors,
             StatefulSets = sets,
-            Pods = pods.ByIndex(PoolReader.PoolIndex, key.ToString()),
+            Pods = builders,
+            Nodes = builders.SelectMany(NodeWatch.NodeOf).Distinct().ToDictionary(node => node, node => nodes.Get(new NamespacedName("", node))),
             External = pool.Spec.Platforms.Where(Endpoints.Serve).DistinctBy(platform => platform.Platform)
                 .ToDictionary(platform => platform.Platform, platform => circuits.Builders(pool, platform)),
-            Queues = PlatformsOf(pool, sets).ToDictionary(platform => platform, platform => queues.Of(key, platform)),
+            Queues = Queues(pool, sets),
         };
         var beside = needed.SelectMany(name => Beside(key.Namespace, name));
         return snapshot with { Foreign = [.. beside.Where(entity => !snapshot.Owns(entity.Metadata))] };
     }
+
+    /// <summary>As the scheduler counts at this moment.</summary>
+    public IReadOnlyDictionary<string, QueueCount> Queues(V1Alpha1BuilderPool pool, IReadOnlyList<V1StatefulSet> sets) =>
+        PlatformsOf(pool, sets).ToDictionary(platform => platform, platform => queues.Of(NamespacedName.Of(pool), platform));
 
     /// <summary>The object of that kind and name as its store knows it.</summary>
     public IKubernetesObject<V1ObjectMeta>? Known(IKubernetesObject<V1ObjectMeta> wanted) => wanted switch

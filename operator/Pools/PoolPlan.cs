@@ -5,7 +5,7 @@ using Slipway.Kube;
 
 namespace Slipway.Pools;
 
-/// <summary>What a pass does, in this order: certificates, objects, what is retired, status.</summary>
+/// <summary>What a pass does, in this order: volumes, certificates, objects, builders to replace, what is dropped, status.</summary>
 internal sealed record PoolPlan
 {
     /// <summary>To issue before the objects that mount them.</summary>
@@ -14,8 +14,20 @@ internal sealed record PoolPlan
     /// <summary>To apply, in this order.</summary>
     public IReadOnlyList<IKubernetesObject<V1ObjectMeta>> Objects { get; init; } = [];
 
+    /// <summary>Before the objects: a StatefulSet makes no volume larger that is there already.</summary>
+    public IReadOnlyList<VolumeGrowth> Growths { get; init; } = [];
+
+    /// <summary>StatefulSets that are to make room for others without their pods, which those take over.</summary>
+    public IReadOnlyList<V1StatefulSet> Orphaned { get; init; } = [];
+
+    /// <summary>Builders that are to come back as other pods: no build runs on them, and they take none any more.</summary>
+    public IReadOnlyList<V1Pod> Replaced { get; init; } = [];
+
     /// <summary>StatefulSets of platforms that the pool no longer has and no build runs on; each with its Service and ConfigMap.</summary>
-    public IReadOnlyList<V1StatefulSet> Retired { get; init; } = [];
+    public IReadOnlyList<V1StatefulSet> Dropped { get; init; } = [];
+
+    /// <summary>What the scheduler is asked for before all that. Whom it lets go of then, the next plan can act upon.</summary>
+    public IReadOnlyList<PoolDrain> Drains { get; init; } = [];
 
     public required BuilderPoolStatus Status { get; init; }
 

@@ -13,7 +13,7 @@ internal static class PoolPlanner
     /// <summary>Nothing wakes a pool when an object that is not ours goes away.</summary>
     private static readonly TimeSpan ForeignCheck = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan LeftoverCheck = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan RetireCheck = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan DropCheck = TimeSpan.FromSeconds(30);
 
     /// <summary>Timers do not reach as far as a certificate does.</summary>
     private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
@@ -21,7 +21,7 @@ internal static class PoolPlanner
     /// <summary>A third of the lifetime is left for builders to start anew by themselves.</summary>
     private static readonly TimeSpan RenewBefore = Certificates.ServerLifetime / 3;
 
-    private static readonly Func<PoolSnapshot, PoolPlan?>[] Rules = [Invalid, LeftoversGoing, NameTaken, StorageImmutable, Keep];
+    private static readonly Func<PoolSnapshot, PoolPlan?>[] Rules = [Invalid, LeftoversGoing, NameTaken, StorageImmutable, StorageRefused, Keep];
 
     public static PoolPlan Plan(PoolSnapshot snapshot) =>
         Rules.Select(rule => rule(snapshot)).First(plan => plan is not null)!;
@@ -56,24 +56,34 @@ internal static class PoolPlanner
     {
         var changed = snapshot.OwnPlatforms.FirstOrDefault(platform =>
             snapshot.StatefulSet(PoolObjects.Name(snapshot.Pool, platform)) is { } live
-            && StorageOf(live.Spec?.VolumeClaimTemplates) != StorageOf(PoolObjects.Claims(platform)));
+            && !PoolVolumes.IsAllowed(live, platform));
         if (changed is null) return null;
         var name = PoolObjects.Name(snapshot.Pool, changed);
-        var now = StorageOf(snapshot.StatefulSet(name)!.Spec?.VolumeClaimTemplates);
+        var now = PoolVolumes.Text(snapshot.StatefulSet(name)!.Spec?.VolumeClaimTemplates);
         return new PoolPlan
         {
             Status = PoolProgress.Stalled(
                 snapshot, Reasons.StorageImmutable,
-                $"The storage of {changed.Platform} cannot change from {now} to {StorageOf(PoolObjects.Claims(changed))}. "
+                $"The storage of {changed.Platform} cannot change from {now} to {PoolVolumes.Text(PoolObjects.Claims(changed))}: only its size may grow. "
                 + $"Set it back, or delete StatefulSet {name} once no build runs on it, to have it made anew."),
         };
     }
+
+    private static PoolPlan? StorageRefused(PoolSnapshot snapshot) => snapshot.GrowthRefused is not { } refusal ? null : new PoolPlan
+    {
+        Status = PoolProgress.Stalled(
+            snapshot, Reasons.StorageImmutable,
+            $"A volume cannot grow: {refusal} Let its storage class expand volumes (allowVolumeExpansion), or set the size back."),
+        LookAgainAfter = ForeignCheck,
+    };
 
     private static PoolPlan Keep(PoolSnapshot snapshot)
     {
         var orders = new List<CertificateOrder>();
         var objects = new List<IKubernetesObject<V1ObjectMeta>>();
         var renewals = new List<DateTimeOffset>();
+        var replaced = new List<V1Pod>();
+        var orphaned = new List<V1StatefulSet>();
         foreach (var platform in snapshot.OwnPlatforms.OrderBy(platform => platform.Platform, StringComparer.Ordinal))
         {
             var name = PoolObjects.Name(snapshot.Pool, platform);
@@ -83,19 +93,29 @@ internal static class PoolPlanner
             renewals.Add(certificate.Expires - RenewBefore);
             objects.Add(PoolObjects.Service(snapshot.Pool, platform));
             objects.Add(PoolObjects.ConfigMap(snapshot.Pool, platform, snapshot.Options));
-            objects.Add(PoolObjects.StatefulSet(snapshot.Pool, platform, snapshot.Options, certificate));
+            var replicas = PoolSizing.Replicas(snapshot, platform);
+            var set = PoolObjects.StatefulSet(snapshot.Pool, platform, snapshot.Options, certificate, replicas);
+            // One that is on its way out is waited for: its end wakes the pool, and then there is room for another.
+            if (snapshot.StatefulSet(name) is not { } live) objects.Add(set);
+            else if (live.Metadata.DeletionTimestamp is null && PoolVolumes.IsAnother(live, set)) orphaned.Add(live);
+            else if (live.Metadata.DeletionTimestamp is null) objects.Add(set);
+            replaced.AddRange(Replaced(snapshot, platform, replicas));
         }
 
-        var outdated = Outdated(snapshot);
-        var retired = outdated.Where(set => PoolProgress.BuildsOn(snapshot, set) == 0).ToList();
+        var leftOver = LeftOver(snapshot);
+        var dropped = leftOver.Where(set => PoolProgress.BuildsOn(snapshot, set) == 0).ToList();
         var waits = renewals.Select(due => due - snapshot.Now).Append(LongestWait);
-        if (retired.Count < outdated.Count) waits = waits.Append(RetireCheck);
+        if (dropped.Count < leftOver.Count) waits = waits.Append(DropCheck);
         if (PoolProgress.PatienceEnds(snapshot) is { } end) waits = waits.Append(end - snapshot.Now);
         return new PoolPlan
         {
             Certificates = orders,
             Objects = objects,
-            Retired = retired,
+            Growths = [.. snapshot.OwnPlatforms.SelectMany(platform => PoolVolumes.Growths(snapshot, platform))],
+            Orphaned = orphaned,
+            Replaced = replaced,
+            Dropped = dropped,
+            Drains = [.. snapshot.OwnPlatforms.Select(platform => PoolDrain.Of(snapshot, platform))],
             Status = PoolProgress.Status(snapshot),
             LookAgainAfter = waits.Min(),
         };
@@ -115,7 +135,12 @@ internal static class PoolPlanner
             && owner.ApiVersion.StartsWith(SlipwayApi.Group + "/", StringComparison.Ordinal)
             && owner.Name == snapshot.Pool.Metadata.Name && owner.Uid != snapshot.Pool.Metadata.Uid) ?? false;
 
-    private static List<V1StatefulSet> Outdated(PoolSnapshot snapshot)
+    /// <summary>Retired is final: whoever is wanted all the same, or again, comes back as another pod. The others go by scaling.</summary>
+    private static IEnumerable<V1Pod> Replaced(PoolSnapshot snapshot, PoolPlatform platform, int replicas) =>
+        PoolBuilder.Of(snapshot, platform).Where(builder => builder is { Retired: true, Terminating: false } && builder.Ordinal < replicas)
+            .Select(builder => builder.Pod);
+
+    private static List<V1StatefulSet> LeftOver(PoolSnapshot snapshot)
     {
         var names = snapshot.OwnPlatforms.Select(platform => PoolObjects.Name(snapshot.Pool, platform)).ToHashSet();
         return [.. snapshot.StatefulSets.Where(set =>
@@ -150,15 +175,6 @@ internal static class PoolPlanner
         var space = snapshot.Pool.Metadata.NamespaceProperty;
         var secret = new NamespacedName(space, ChildNames.ServerCertificate(name, certificate.Serial));
         return new CertificateOrder(secret, ChildNames.BuilderServerName("*", name, space), certificate);
-    }
-
-    /// <summary>Size by value, so that 1Gi and 1024Mi are the same, and class; as people read it.</summary>
-    private static string StorageOf(IList<V1PersistentVolumeClaim>? claims)
-    {
-        if (claims?.FirstOrDefault()?.Spec is not { } claim) return "none";
-        var size = claim.Resources?.Requests is { } requests && requests.TryGetValue("storage", out var quantity)
-            ? quantity.ToDecimal().ToString("0.###", CultureInfo.InvariantCulture) + " bytes" : "no size";
-        return claim.StorageClassName is { Length: > 0 } name ? $"{size} of class {name}" : size;
     }
 
     private static string Named(IKubernetesObject<V1ObjectMeta> entity) => $"{entity.Kind} {entity.Metadata.Name}";

@@ -9,13 +9,15 @@ internal static class PoolProgress
 {
     public static BuilderPoolStatus Status(PoolSnapshot snapshot)
     {
-        var lagging = snapshot.OwnPlatforms.Where(platform => !IsReady(snapshot, platform))
-            .OrderBy(platform => platform.Platform, StringComparer.Ordinal).ToList();
-        if (lagging.Count == 0)
+        var platforms = snapshot.OwnPlatforms.OrderBy(platform => platform.Platform, StringComparer.Ordinal).ToList();
+        var lagging = platforms.Where(platform => Ready(snapshot, platform) < PoolSizing.Min(platform)).ToList();
+        // Builders that the load asks for are on their way without a word, as long as nothing keeps all of them from it for good.
+        var stuck = platforms.Where(platform => Ready(snapshot, platform) == 0)
+            .SelectMany(platform => Troubles(snapshot, platform)).Where(trouble => !IsPatient(snapshot, trouble));
+        var trouble = lagging.SelectMany(platform => Troubles(snapshot, platform)).Concat(stuck).MinBy(trouble => trouble.Severity);
+        if (trouble is null && lagging.Count == 0)
             return EndpointProgress.Unreachable(snapshot) is { } unreachable ? Reconciling(snapshot, Reasons.EndpointsUnreachable, unreachable)
                 : With(snapshot, new Condition(Conditions.Ready, Conditions.True, Reasons.AllBuildersReady, "All builders are ready."));
-
-        var trouble = lagging.SelectMany(platform => Troubles(snapshot, platform)).MinBy(trouble => trouble.Severity);
         if (trouble is null)
             return Reconciling(snapshot, Reasons.BuildersStarting, string.Join(" ", lagging.Select(platform => Waiting(snapshot, platform))));
         return IsPatient(snapshot, trouble)
@@ -36,7 +38,8 @@ internal static class PoolProgress
     /// <summary>When a builder that no node takes stops counting as on its way; null where there is none.</summary>
     public static DateTimeOffset? PatienceEnds(PoolSnapshot snapshot)
     {
-        var ends = snapshot.OwnPlatforms.Where(platform => !IsReady(snapshot, platform))
+        var ends = snapshot.OwnPlatforms
+            .Where(platform => Ready(snapshot, platform) is var ready && (ready == 0 || ready < PoolSizing.Min(platform)))
             .SelectMany(platform => Troubles(snapshot, platform))
             .Where(trouble => IsPatient(snapshot, trouble))
             .Select(trouble => trouble.Since!.Value + snapshot.Options.UnschedulablePatience);
@@ -45,7 +48,8 @@ internal static class PoolProgress
 
     /// <summary>Builds on the pods of a StatefulSet, whatever its platform is called.</summary>
     public static int BuildsOn(PoolSnapshot snapshot, V1StatefulSet set) =>
-        PodsOf(snapshot, set).Sum(pod => snapshot.Queues.Values.Sum(queue => Builds(queue, pod.Metadata.Uid)));
+        snapshot.Pods.Where(pod => PoolBuilder.IsOf(set, pod))
+            .Sum(pod => snapshot.Queues.Values.Sum(queue => queue.Builds.GetValueOrDefault(pod.Metadata.Uid)));
 
     private static BuilderPoolStatus With(PoolSnapshot snapshot, params Condition[] conditions)
     {
@@ -73,54 +77,52 @@ internal static class PoolProgress
         {
             Platform = platform.Platform,
             Mode = Endpoints.Serve(platform) ? BuilderModes.External : platform.Mode ?? BuilderModes.Native,
-            Desired = PoolObjects.Replicas(platform),
-            Ready = builders.Count(builder => builder.Ready),
+            Desired = platform.Endpoints?.Count ?? PoolSizing.Desired(snapshot, platform),
+            Ready = builders.Count(builder => builder.State is BuilderStates.Ready or BuilderStates.Busy),
             Building = queue.Building,
             Queued = queue.Queued,
-            Builders = [.. builders.Select(builder => new BuilderStatus
-            {
-                Name = builder.Name,
-                State = State(builder, Builds(queue, builder.Uid)),
-                Builds = Builds(queue, builder.Uid),
-                Version = builder.Version,
-            })],
+            Builders = builders,
         };
+    }
+
+    private static List<BuilderStatus> Builders(PoolSnapshot snapshot, PoolPlatform platform)
+    {
+        if (Endpoints.Serve(platform)) return [.. snapshot.Endpoints(platform).Select(builder => External(builder, snapshot.Queue(platform.Platform)))];
+        var desired = PoolSizing.Desired(snapshot, platform);
+        var drained = PoolDrain.Of(snapshot, platform).Drained;
+        return [.. PoolBuilder.Of(snapshot, platform).Select(builder => new BuilderStatus
+        {
+            Name = builder.Builder.Name,
+            State = builder.Terminating || builder.Retired || builder.Ordinal >= desired || drained.Contains(builder.Uid)
+                ? BuilderStates.Draining : State(builder.Builder, builder.Builds),
+            Builds = builder.Builds,
+            Version = builder.Builder.Version,
+        })];
+    }
+
+    private static BuilderStatus External(Builder builder, QueueCount queue)
+    {
+        var builds = queue.Builds.GetValueOrDefault(builder.Uid);
+        return new BuilderStatus { Name = builder.Name, State = State(builder, builds), Builds = builds, Version = builder.Version };
     }
 
     private static string State(Builder builder, int builds) => builder switch
     {
-        { Draining: true } => "Draining",
-        { Ready: false } => "NotReady",
-        _ => builds > 0 ? "Busy" : "Ready",
+        { Ready: false } => BuilderStates.NotReady,
+        _ => builds > 0 ? BuilderStates.Busy : BuilderStates.Ready,
     };
 
-    private static List<Builder> Builders(PoolSnapshot snapshot, PoolPlatform platform) =>
-        Endpoints.Serve(platform) ? [.. snapshot.Endpoints(platform)] :
-        snapshot.StatefulSet(PoolObjects.Name(snapshot.Pool, platform)) is not { } set ? [] :
-        [.. PodsOf(snapshot, set).Select(pod => Builder.From(pod, set.Metadata.Name)).OrderBy(builder => builder.Ordinal)];
+    /// <summary>Those that run, also while a roll drains one of them.</summary>
+    private static int Ready(PoolSnapshot snapshot, PoolPlatform platform) => Members(snapshot, platform).Count(builder => builder.Builder.Ready);
 
-    /// <summary>By owner, not by label: anybody who may create pods in the namespace can label one.</summary>
-    private static IEnumerable<V1Pod> PodsOf(PoolSnapshot snapshot, V1StatefulSet set) => !snapshot.Owns(set.Metadata) ? [] :
-        snapshot.Pods.Where(pod =>
-            pod.Metadata.OwnerReferences?.Any(owner => owner.Controller == true && owner.Uid == set.Metadata.Uid) ?? false);
+    private static IEnumerable<PodTrouble> Troubles(PoolSnapshot snapshot, PoolPlatform platform) =>
+        Members(snapshot, platform).Where(builder => !builder.Builder.Ready && !builder.Terminating)
+            .Select(builder => PodTrouble.Of(builder.Pod)).OfType<PodTrouble>();
 
-    /// <summary>A platform that wants no builder is ready, its StatefulSet there or not.</summary>
-    private static bool IsReady(PoolSnapshot snapshot, PoolPlatform platform)
+    private static IEnumerable<PoolBuilder> Members(PoolSnapshot snapshot, PoolPlatform platform)
     {
-        var desired = PoolObjects.Replicas(platform);
-        return Builders(snapshot, platform).Count(builder => builder.Ready && builder.Ordinal < desired) >= desired;
-    }
-
-    private static IEnumerable<PodTrouble> Troubles(PoolSnapshot snapshot, PoolPlatform platform)
-    {
-        var desired = PoolObjects.Replicas(platform);
-        if (snapshot.StatefulSet(PoolObjects.Name(snapshot.Pool, platform)) is not { } set) return [];
-        return PodsOf(snapshot, set)
-            .Select(pod => (Pod: pod, Builder: Builder.From(pod, set.Metadata.Name)))
-            .Where(item => item.Builder is { Ready: false, Draining: false } && item.Builder.Ordinal < desired)
-            .OrderBy(item => item.Builder.Ordinal)
-            .Select(item => PodTrouble.Of(item.Pod))
-            .OfType<PodTrouble>();
+        var desired = PoolSizing.Desired(snapshot, platform);
+        return PoolBuilder.Of(snapshot, platform).Where(builder => builder.Ordinal < desired);
     }
 
     private static bool IsPatient(PoolSnapshot snapshot, PodTrouble trouble) =>
@@ -129,11 +131,18 @@ internal static class PoolProgress
     private static string Waiting(PoolSnapshot snapshot, PoolPlatform platform)
     {
         var name = PoolObjects.Name(snapshot.Pool, platform);
-        if (snapshot.StatefulSet(name) is not { } set || PodsOf(snapshot, set).Any())
+        if (snapshot.StatefulSet(name) is null || PoolBuilder.Of(snapshot, platform).Count > 0)
             return $"Waiting for builders of {platform.Platform}.";
         return $"Waiting for pods of {platform.Platform}. If none appears, a quota or Pod Security may refuse them: "
             + $"kubectl -n {snapshot.Pool.Metadata.NamespaceProperty} describe statefulset {name}.";
     }
+}
 
-    private static int Builds(QueueCount queue, string podUid) => queue.Builds.TryGetValue(podUid, out var builds) ? builds : 0;
+/// <summary>How a builder is, as status says it.</summary>
+internal static class BuilderStates
+{
+    public const string Ready = nameof(Ready);
+    public const string Busy = nameof(Busy);
+    public const string Draining = nameof(Draining);
+    public const string NotReady = nameof(NotReady);
 }

@@ -23,6 +23,9 @@ internal sealed record PoolSnapshot
     /// <summary>Objects other than StatefulSets that have a name the pool needs and that are not its own.</summary>
     public IReadOnlyList<IKubernetesObject<V1ObjectMeta>> Foreign { get; init; } = [];
 
+    /// <summary>What the API server said when a volume was to grow; null where it took all.</summary>
+    public string? GrowthRefused { get; init; }
+
     public IReadOnlyList<V1Pod> Pods { get; init; } = [];
 
     /// <summary>By platform as users write it.</summary>
@@ -35,6 +38,9 @@ internal sealed record PoolSnapshot
     public IEnumerable<PoolPlatform> OwnPlatforms => Pool.Spec.Platforms.Where(platform => !Scheduling.Endpoints.Serve(platform));
 
     public IReadOnlyList<Builder> Endpoints(PoolPlatform platform) => External.TryGetValue(platform.Platform, out var builders) ? builders : [];
+
+    /// <summary>The nodes that builders run on, by name; null for one that is gone.</summary>
+    public IReadOnlyDictionary<string, V1Node?> Nodes { get; init; } = new Dictionary<string, V1Node?>();
 
     public V1StatefulSet? StatefulSet(string name) => StatefulSets.FirstOrDefault(set => set.Metadata.Name == name);
 

@@ -4,6 +4,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Slipway.Api;
 using Slipway.Kube;
 using Slipway.Kube.Controllers;
+using Slipway.Kube.Informers;
 using Slipway.Pki;
 using Slipway.Scheduling;
 
@@ -14,7 +15,7 @@ internal static class PoolsRegistration
     private const string BuilderSelector = $"{SlipwayApi.ManagedBySelector},{SlipwayApi.ComponentLabel}={SlipwayApi.BuilderComponent}";
 
     /// <summary>
-    /// The pools' controller with the informers of pools, StatefulSets, Services and ConfigMaps. The caller adds the informers of pods
+    /// The pools' controller with the informers of pools, StatefulSets, Services, ConfigMaps and nodes. The caller adds the informers of pods
     /// and Jobs, the index of pods by pool (AddScheduling), <see cref="PkiOptions"/> and a <see cref="PoolValidation"/>.
     /// </summary>
     public static OperatorBuilder AddPools(this OperatorBuilder builder, PoolOptions options)
@@ -23,12 +24,15 @@ internal static class PoolsRegistration
         builder.Services.TryAddSingleton<PoolAuthority>();
         builder.Services.TryAddSingleton<IClientCertificates>(provider => provider.GetRequiredService<PoolAuthority>());
         builder.Services.TryAddSingleton<PoolObserver>();
+        builder.Services.TryAddSingleton<StatusPace>();
         builder.Services.TryAddSingleton<AuthoritySweep>();
         return builder
             .AddInformer<V1Alpha1BuilderPool>()
             .AddInformer<V1StatefulSet>(BuilderSelector)
             .AddInformer<V1Service>(BuilderSelector)
             .AddInformer<V1ConfigMap>(BuilderSelector)
+            .AddInformer<V1Node>(transform: NodeWatch.Trim)
+            .AddIndex<V1Pod>(NodeWatch.Index, NodeWatch.NodeOf)
             .AddIndex<V1StatefulSet>(PoolReader.PoolIndex, PoolReader.PoolOf)
             .AddController<BuilderPoolController, V1Alpha1BuilderPool>(pools => pools
                 .StartsWith(AuthoritySweep.AtStart)
@@ -39,6 +43,7 @@ internal static class PoolsRegistration
                 .Watches<V1StatefulSet>(_ => (old, now) => PoolLabels.PoolOf(old).Concat(PoolLabels.PoolOf(now)))
                 // Pods belong to the StatefulSet, not to the pool.
                 .Watches<V1Pod>(_ => (old, now) => PoolLabels.PoolOf(old).Concat(PoolLabels.PoolOf(now)))
+                .Watches<V1Node>(provider => NodeWatch.PoolsOf(provider.GetRequiredService<IStore<V1Pod>>()))
                 // Builds that start and end change the counters.
                 .Watches<V1Job>(_ => (old, now) => PoolLabels.PoolOf(old).Concat(PoolLabels.PoolOf(now))));
     }

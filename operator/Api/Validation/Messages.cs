@@ -12,7 +12,7 @@ internal static class Messages
     public const string NoPrivateKey = "must hold certificates alone: take the private key out";
     public const string Certificates = "must be certificates in PEM form: -----BEGIN CERTIFICATE----- and so on";
     public const string StorageImmutable =
-        "storage is immutable: take the platform out of the pool and add it again, or make another pool";
+        "storage is immutable but for a size that grows: take the platform out of the pool and add it again, or make another pool";
 
     public const string NoTagNorDigest = "must be a repository without tag and digest";
     public const string LowerCase = "must be lower-case";

@@ -1,3 +1,4 @@
+using System.Net;
 using k8s;
 using k8s.Models;
 using Microsoft.Extensions.Logging;
@@ -5,6 +6,7 @@ using Microsoft.Extensions.Time.Testing;
 using NSubstitute;
 using Slipway.Api;
 using Slipway.Kube;
+using Slipway.Kube.Client;
 using Slipway.Kube.Controllers;
 using Slipway.Kube.Events;
 using Slipway.Kube.Writing;
@@ -34,10 +36,12 @@ public class BuilderPoolControllerTests
         var observer = new PoolObserver(
             new FakeStore<V1StatefulSet>(_cluster, IsOurs, item => PoolLabels.PoolOf(item).Select(pool => pool.ToString())), new FakeStore<V1Service>(_cluster, IsOurs),
             new FakeStore<V1ConfigMap>(_cluster, IsOurs), new FakeStore<V1Pod>(_cluster, IsOurs, item => PoolLabels.PoolOf(item).Select(pool => pool.ToString())),
-            _queues, new Circuits(_pools, Substitute.For<IReconcileTrigger<V1Alpha1BuilderPool>>(), _time), new PoolOptions(), _ => _errors, _time);
+            new FakeStore<V1Node>(_cluster), _queues, new Circuits(_pools, Substitute.For<IReconcileTrigger<V1Alpha1BuilderPool>>(), _time), new PoolOptions(), _ => _errors, _time);
         _controller = new BuilderPoolController(
-            observer, authority, new AuthoritySweep(authority, _pools), _cluster, new Applier(_cluster, new OperatorOptions()), new StatusWriter(_cluster), Substitute.For<IPoolWatcher>(), _events, _log);
+            observer, authority, new AuthoritySweep(authority, _pools), _cluster, new Applier(_cluster, new OperatorOptions()), new Deleter(_cluster),
+            new StatusWriter(_cluster), new StatusPace(_time), Substitute.For<IPoolWatcher>(), _queues, _events, _log);
         _cluster.Put(PoolWorld.Pool());
+        _cluster.Put(PoolWorld.Node());
     }
 
     [Fact]
@@ -280,6 +284,224 @@ public class BuilderPoolControllerTests
         Pool().Status!.Of("Stalled")!.Reason.ShouldBe("Invalid");
     }
 
+    [Fact]
+    public async Task Reconcile_WhenTheQueueGrows_RaisesReplicasAtOnce()
+    {
+        await ScaleAsync(desired: 5);
+
+        Replicas().ShouldBe(5);
+    }
+
+    [Requirement("R17")]
+    [Fact]
+    public async Task Reconcile_WhenNothingIsScaled_LeavesReplicasAsTheyAre()
+    {
+        await ScaleAsync(desired: 3);
+        StartBuilders(3);
+        var pool = Pool();
+        _cluster.Put(pool with { Spec = pool.Spec with { Image = "registry.example.com/buildkit:v0.32.2-rootless" } });
+
+        await ReconcileAsync();
+
+        Replicas().ShouldBe(3);
+    }
+
+    [Fact]
+    public async Task Reconcile_WhenTheQueueIsEmpty_RemovesOnlyWhatIsAboveTheHighestBusyBuilder()
+    {
+        await ScaleAsync(desired: 4);
+        var uids = StartBuilders(4);
+
+        await ScaleAsync(desired: 0, (uids[1], 1));
+        Replicas().ShouldBe(2, "the builds of 0 and 1 hold on to both");
+
+        await ScaleAsync(desired: 0);
+        Replicas().ShouldBe(0);
+    }
+
+    // No Job shows it yet, so no counter does.
+    [Fact]
+    public async Task Reconcile_WhenASurplusBuilderWasPromisedABuild_KeepsIt()
+    {
+        await ScaleAsync(desired: 2);
+        _queues.Promised.Add(StartBuilders(2)[1]);
+
+        await ScaleAsync(desired: 0);
+
+        Replicas().ShouldBe(2);
+        _cluster.Calls.ShouldNotContain(call => call.StartsWith("DELETE Pod", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Reconcile_WhenARetiredBuilderIsWantedAgain_HasItComeBackAsAnotherPod()
+    {
+        await ScaleAsync(desired: 2);
+        StartBuilders(2);
+        await ScaleAsync(desired: 0);
+
+        await ScaleAsync(desired: 2);
+
+        Replicas().ShouldBe(2);
+        _cluster.All<V1Pod>().ShouldBeEmpty("both were let go of for good");
+    }
+
+    [Fact]
+    public async Task Reconcile_WhenTheStoreIsBehindADeletion_DeletesOnce()
+    {
+        await ScaleAsync(desired: 1);
+        var pod = StartBuilders(1).Single();
+        await ScaleAsync(desired: 0);
+        var kept = _cluster.All<V1Pod>().Single();
+        await ScaleAsync(desired: 1);
+        _cluster.Put(kept);
+
+        await ReconcileAsync();
+
+        _cluster.Calls.Count(call => call.StartsWith("DELETE Pod", StringComparison.Ordinal)).ShouldBe(1);
+        kept.Metadata.Uid.ShouldBe(pod);
+    }
+
+    [Fact]
+    public async Task Reconcile_WhenTheImageChanges_ReplacesIdleBuildersOneByOne()
+    {
+        await ScaleAsync(desired: 3);
+        var uids = StartBuilders(3);
+        var pool = Pool();
+        _cluster.Put(pool with { Spec = pool.Spec with { Image = "registry.example.com/buildkit:v0.32.2-rootless" } });
+        await ScaleAsync(desired: 3, (uids[0], 1), (uids[2], 1));
+
+        await ReconcileAsync();
+        PodUids().ShouldBe([uids[0], uids[2]], "the idle one goes, the busy ones stay");
+        await ReconcileAsync();
+        PodUids().ShouldBe([uids[0], uids[2]], "its successor is not there yet");
+
+        StartBuilders(3);
+        await ReconcileAsync();
+        _queues.Drained[Amd64].ShouldHaveSingleItem().ShouldBe(uids[0], "the next one takes no new builds");
+        PodUids().ShouldContain(uids[0]);
+
+        await ScaleAsync(desired: 3, (uids[2], 1));
+        PodUids().ShouldNotContain(uids[0]);
+        PodUids().ShouldContain(uids[2]);
+    }
+
+    [Fact]
+    public async Task Reconcile_WhenANodeIsCordoned_DrainsItsBusyBuilderAndMovesTheIdleOne()
+    {
+        await ScaleAsync(desired: 2);
+        var uids = StartBuilders(2);
+        _cluster.Put(PoolWorld.Node(cordoned: true));
+
+        await ScaleAsync(desired: 2, (uids[0], 1));
+
+        _queues.Drained[Amd64].ShouldBe(uids, ignoreOrder: true);
+        PodUids().ShouldBe([uids[0]]);
+        Pool().Status!.Platforms![0].Builders![0].State.ShouldBe("Draining");
+    }
+
+    [Fact]
+    public async Task Reconcile_WhenOnlyCountersChange_WritesThemLaterAndLooksAgainThen()
+    {
+        await ScaleAsync(desired: 1);
+        var uid = StartBuilders(1).Single();
+        await ScaleAsync(desired: 1);
+        _cluster.Calls.Clear();
+
+        _queues.Counts[Amd64] = new QueueCount { Desired = 1, Building = 1, Builds = new Dictionary<string, int> { [uid] = 1 } };
+        var result = await ReconcileAsync();
+        Writes().ShouldBeEmpty();
+        result.RequeueAfter.ShouldBe(StatusPace.Interval);
+
+        _time.Advance(StatusPace.Interval);
+        await ReconcileAsync();
+        Writes().ShouldBe(["STATUS BuilderPool builders/farm"]);
+        Pool().Status!.Summary!.Building.ShouldBe(1);
+    }
+
+    [Requirement("R17")]
+    [Fact]
+    public async Task Reconcile_WhenStorageGrows_MakesTheStatefulSetAnewAndLosesNoBusyBuilder()
+    {
+        await GrowAsync("50Gi", desired: 3);
+        var uids = StartBuilders(3);
+        var claim = new NamespacedName("builders", "state-farm-linux-amd64-0");
+        _cluster.Put(new V1PersistentVolumeClaim
+        {
+            Metadata = new V1ObjectMeta { Name = claim.Name, NamespaceProperty = claim.Namespace },
+            Spec = new V1PersistentVolumeClaimSpec { VolumeName = "pv-1" },
+        });
+
+        await GrowAsync("60Gi", desired: 1, uids[2]);
+        _cluster.All<V1StatefulSet>().ShouldBeEmpty();
+        PodUids().ShouldBe(uids);
+        var grown = _cluster.Find<V1PersistentVolumeClaim>(claim)!;
+        (grown.Spec.Resources.Requests["storage"].ToString(), grown.Spec.VolumeName).ShouldBe(("60Gi", "pv-1"));
+
+        foreach (var pod in _cluster.All<V1Pod>())
+        {
+            pod.Metadata.OwnerReferences = null;
+            _cluster.Put(pod);
+        }
+
+        await GrowAsync("60Gi", desired: 1, uids[2]);
+        Replicas().ShouldBe(3, "the new one would remove whom it leaves out");
+    }
+
+    [Theory]
+    [InlineData(HttpStatusCode.Forbidden)]
+    [InlineData(HttpStatusCode.UnprocessableEntity)]
+    public async Task Reconcile_WhenAVolumeMayNotGrow_SaysSoAndKeepsTheStatefulSet(HttpStatusCode refusal)
+    {
+        await GrowAsync("50Gi", desired: 1);
+        _cluster.OnCall = call =>
+        {
+            if (call.StartsWith("PATCH PersistentVolumeClaim", StringComparison.Ordinal)) throw new KubeApiException(refusal, "Refused", "only dynamically provisioned pvc can be resized.");
+        };
+
+        await GrowAsync("60Gi", desired: 1);
+
+        Pool().Status!.Of("Stalled")!.Message.ShouldBe("A volume cannot grow: only dynamically provisioned pvc can be resized. "
+            + "Let its storage class expand volumes (allowVolumeExpansion), or set the size back.");
+        _cluster.All<V1StatefulSet>().ShouldHaveSingleItem();
+    }
+
+    private async Task GrowAsync(string size, int desired, params string[] busy)
+    {
+        var pool = Pool();
+        var platform = PoolWorld.Platform(size: size) with { Replicas = new PoolReplicas { Min = 1, Max = 3 } };
+        _cluster.Put(pool with { Spec = pool.Spec with { Platforms = [platform] } });
+        _queues.Counts[Amd64] = new QueueCount { Desired = desired, Builds = busy.ToDictionary(uid => uid, _ => 1) };
+        await ReconcileAsync();
+    }
+
+    private const string Amd64 = "linux/amd64";
+
+    private async Task ScaleAsync(int desired, params (string Uid, int Builds)[] builds)
+    {
+        var pool = Pool();
+        var range = new PoolReplicas { Min = 0, Max = 10 };
+        _cluster.Put(pool with { Spec = pool.Spec with { Platforms = [PoolWorld.Platform() with { Replicas = range }] } });
+        _queues.Counts[Amd64] = new QueueCount { Desired = desired, Builds = builds.ToDictionary(item => item.Uid, item => item.Builds) };
+        await ReconcileAsync();
+    }
+
+    private int? Replicas() => _cluster.All<V1StatefulSet>().Single().Spec.Replicas;
+
+    /// <summary>What the StatefulSet's controller does: whoever is missing gets a pod of the template as it is now.</summary>
+    private string[] StartBuilders(int count)
+    {
+        var set = _cluster.All<V1StatefulSet>().Single();
+        foreach (var pod in Enumerable.Range(0, count).Select(ordinal => PoolWorld.Pod(set, ordinal)))
+        {
+            pod.Metadata.Uid = Guid.NewGuid().ToString();
+            if (_cluster.Find<V1Pod>(NamespacedName.Of(pod)) is null) _cluster.Put(pod);
+        }
+
+        return PodUids();
+    }
+
+    private string[] PodUids() => [.. _cluster.All<V1Pod>().OrderBy(pod => pod.Metadata.Name, StringComparer.Ordinal).Select(pod => pod.Metadata.Uid)];
+
     private Task<ReconciliationResult<V1Alpha1BuilderPool>> ReconcileAsync() =>
         _controller.ReconcileAsync(Pool(), TestContext.Current.CancellationToken);
 
@@ -304,14 +526,31 @@ public class BuilderPoolControllerTests
     private static bool IsOurs(IMetadata<V1ObjectMeta> entity) =>
         entity.Metadata.Labels is { } labels && labels.TryGetValue(SlipwayApi.ManagedByLabel, out var manager) && manager == SlipwayApi.ManagedBy;
 
-    private sealed class Queues : IQueueCounters
+    /// <summary>A scheduler that lets go of every builder that no build is counted for.</summary>
+    private sealed class Queues : IQueueCounters, IBuilderService
     {
+        private readonly HashSet<string> _retired = [];
+
         public Dictionary<string, QueueCount> Counts { get; set; } = [];
+
+        /// <summary>Uids of builders that a build was promised and no counter shows yet.</summary>
+        public HashSet<string> Promised { get; } = [];
+
+        public Dictionary<string, IReadOnlySet<string>> Drained { get; } = [];
 
         public QueueCount Of(NamespacedName pool, string platform)
         {
             Platform.TryParse(platform, out _).ShouldBeTrue("the scheduler reads it as a platform");
-            return Counts.GetValueOrDefault(platform, QueueCount.None);
+            return Counts.GetValueOrDefault(platform, QueueCount.None) with { Retired = _retired.ToHashSet() };
+        }
+
+        public void Drain(NamespacedName pool, string platform, IReadOnlySet<string> builderUids) => Drained[platform] = builderUids;
+
+        public bool TryRetire(NamespacedName pool, string platform, string builderUid)
+        {
+            if (Promised.Contains(builderUid) || Of(pool, platform).Builds.ContainsKey(builderUid)) return false;
+            _retired.Add(builderUid);
+            return true;
         }
     }
 

@@ -37,7 +37,7 @@ public sealed class EndpointPoolTests
         var pod = PoolWorld.Pod(before, 0);
         var snapshot = Snapshot(PoolWorld.Pool(Arm64)) with { StatefulSets = [before], Pods = [pod], Queues = PoolWorld.Busy("linux/arm64", pod.Metadata.Uid, builds) };
 
-        PoolPlanner.Plan(snapshot).Retired.Count.ShouldBe(retired);
+        PoolPlanner.Plan(snapshot).Dropped.Count.ShouldBe(retired);
     }
 
     [Fact]

@@ -67,7 +67,23 @@ internal sealed class FakeCluster : IKubeClient
     }
 
     public Task<T> PatchAsync<T>(NamespacedName key, JsonObject mergePatch, CancellationToken cancellationToken)
-        where T : class, IKubernetesObject<V1ObjectMeta> => throw new NotSupportedException();
+        where T : class, IKubernetesObject<V1ObjectMeta>
+    {
+        Call<T>("PATCH", key);
+        if (Find<T>(key) is not { } found) throw new KubeApiException(HttpStatusCode.NotFound, "NotFound", "not found");
+        var merged = (JsonObject)KubeJson.ToNode(found);
+        Merge(merged, mergePatch);
+        return Task.FromResult(Save(KubernetesJson.Deserialize<T>(merged.ToJsonString())));
+    }
+
+    private static void Merge(JsonObject target, JsonObject patch)
+    {
+        foreach (var (name, value) in patch)
+        {
+            if (value is JsonObject inner && target[name] is JsonObject old) Merge(old, inner);
+            else target[name] = value?.DeepClone();
+        }
+    }
 
     public Task<T> PatchStatusAsync<T>(NamespacedName key, string? uid, string? resourceVersion, JsonNode status, CancellationToken cancellationToken)
         where T : class, IKubernetesObject<V1ObjectMeta>

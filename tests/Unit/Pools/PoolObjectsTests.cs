@@ -17,7 +17,7 @@ public class PoolObjectsTests
         var platform = pool.Spec.Platforms[0];
 
         GoldenFiles.Check($"pools/{name}/out.yaml", GoldenFiles.Yaml(
-            [PoolObjects.Service(pool, platform), PoolObjects.ConfigMap(pool, platform, options), PoolObjects.StatefulSet(pool, platform, options, PoolWorld.Certificate)]));
+            [PoolObjects.Service(pool, platform), PoolObjects.ConfigMap(pool, platform, options), PoolObjects.StatefulSet(pool, platform, options, PoolWorld.Certificate, PoolSizing.Min(platform))]));
     }
 
     [Fact]
@@ -113,7 +113,7 @@ public class PoolObjectsTests
 
         new[] { pool, other, renewed, pool }.Select(Hash).Distinct().Count().ShouldBe(3);
 
-        static string Hash(V1Alpha1BuilderPool pool) => PoolObjects.StatefulSet(pool, pool.Spec.Platforms[0], new PoolOptions(), PoolWorld.Certificate)
+        static string Hash(V1Alpha1BuilderPool pool) => PoolObjects.StatefulSet(pool, pool.Spec.Platforms[0], new PoolOptions(), PoolWorld.Certificate, 1)
             .Spec.Template.Metadata.Annotations[SlipwayApi.ConfigHashAnnotation];
     }
 
@@ -178,7 +178,7 @@ public class PoolObjectsTests
     private static int Patience(V1Probe probe) => probe.PeriodSeconds!.Value * probe.FailureThreshold!.Value;
 
     private static V1StatefulSet StatefulSet(string platform = "linux/amd64", PoolOptions? options = null) =>
-        PoolObjects.StatefulSet(PoolWorld.Pool(), PoolWorld.Platform(platform), options ?? new PoolOptions(), PoolWorld.Certificate);
+        PoolObjects.StatefulSet(PoolWorld.Pool(), PoolWorld.Platform(platform), options ?? new PoolOptions(), PoolWorld.Certificate, 1);
 
     private static V1PodTemplateSpec Template(PoolOptions options) => StatefulSet(options: options).Spec.Template;
 

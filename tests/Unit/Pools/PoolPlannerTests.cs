@@ -102,7 +102,8 @@ public class PoolPlannerTests
 
     [Requirement("R17")]
     [Theory]
-    [InlineData("50Gi", null, "60Gi", null)]
+    [InlineData("60Gi", null, "50Gi", null)]
+    [InlineData("50Gi", "fast", "60Gi", "slow")]
     [InlineData("50Gi", "fast", "50Gi", "slow")]
     [InlineData(null, null, "50Gi", null)]
     [InlineData("50Gi", null, null, null)]
@@ -155,7 +156,7 @@ public class PoolPlannerTests
     [Theory]
     [InlineData(0)]
     [InlineData(2)]
-    public void Plan_WhenPlatformLeavesThePool_RetiresItOnceItIsIdle(int builds)
+    public void Plan_WhenPlatformLeavesThePool_DropsItOnceItIsIdle(int builds)
     {
         var pool = PoolWorld.Pool();
         var old = PoolWorld.Live(pool, PoolWorld.Platform("linux/arm64"));
@@ -168,25 +169,89 @@ public class PoolPlannerTests
             Queues = PoolWorld.Busy("linux/arm64", pod.Metadata.Uid, builds),
         });
 
-        plan.Retired.Count.ShouldBe(builds == 0 ? 1 : 0);
+        plan.Dropped.Count.ShouldBe(builds == 0 ? 1 : 0);
         (plan.LookAgainAfter <= TimeSpan.FromSeconds(30)).ShouldBe(builds > 0);
     }
 
     [Fact]
-    public void Plan_WhenForeignStatefulSetMerelyHasOurLabels_IsNotRetired()
+    public void Plan_WhenForeignStatefulSetMerelyHasOurLabels_IsNotDropped()
     {
         var pool = PoolWorld.Pool();
         var foreign = PoolWorld.Live(pool, PoolWorld.Platform("linux/arm64"));
         foreign.Metadata.OwnerReferences = null;
 
-        PoolPlanner.Plan(PoolWorld.Snapshot(pool) with { StatefulSets = [foreign] }).Retired.ShouldBeEmpty();
+        PoolPlanner.Plan(PoolWorld.Snapshot(pool) with { StatefulSets = [foreign] }).Dropped.ShouldBeEmpty();
+    }
+
+    [Requirement("R17")]
+    [Fact]
+    public void Plan_WhenStorageGrows_GrowsTheClaimsAndMakesRoomForAnotherStatefulSet()
+    {
+        var pool = PoolWorld.Pool(PoolWorld.Platform(size: "60Gi") with { Replicas = new PoolReplicas { Min = 1, Max = 2 } });
+        var live = PoolWorld.Live(pool, PoolWorld.Platform(size: "50Gi"));
+
+        var plan = PoolPlanner.Plan(PoolWorld.Snapshot(pool) with { StatefulSets = [live] });
+
+        plan.Growths.Select(growth => $"{growth.Claim} {growth.Size}")
+            .ShouldBe(["builders/state-farm-linux-amd64-0 60Gi", "builders/state-farm-linux-amd64-1 60Gi"], "of builders that are not there, too");
+        plan.Orphaned.ShouldBe([live]);
+        plan.Objects.ShouldNotContain(entity => entity is V1StatefulSet);
+    }
+
+    [Fact]
+    public void Plan_WhenTheServerLetsNoVolumeGrow_StallsWithWhatItSaid()
+    {
+        var pool = PoolWorld.Pool(PoolWorld.Platform(size: "60Gi"));
+        var live = PoolWorld.Live(pool, PoolWorld.Platform(size: "50Gi"));
+
+        var plan = PoolPlanner.Plan(PoolWorld.Snapshot(pool) with { StatefulSets = [live], GrowthRefused = "the class forbids it." });
+
+        ShouldTouchNothing(plan);
+        Stalled(plan).Message.ShouldContain("the class forbids it.");
+    }
+
+    [Requirement("R17")]
+    [Theory]
+    [InlineData("serviceName")]
+    [InlineData("policy")]
+    [InlineData("selector")]
+    [InlineData("claim")]
+    public void Plan_WhenWhatCannotBePatchedDiffers_OrphansThePodsForAnotherStatefulSet(string field)
+    {
+        var pool = PoolWorld.Pool(PoolWorld.Platform(size: "50Gi"));
+        var live = PoolWorld.Live(pool, pool.Spec.Platforms[0]);
+        if (field == "serviceName") live.Spec.ServiceName = "older";
+        if (field == "policy") live.Spec.PodManagementPolicy = "OrderedReady";
+        if (field == "selector") live.Spec.Selector.MatchLabels = new Dictionary<string, string> { ["older"] = "yes" };
+        if (field == "claim") live.Spec.VolumeClaimTemplates[0].Metadata.Name = "older";
+
+        var plan = PoolPlanner.Plan(PoolWorld.Snapshot(pool) with { StatefulSets = [live] });
+
+        plan.Orphaned.ShouldBe([live]);
+        plan.Growths.ShouldBeEmpty();
+        plan.Objects.Select(entity => entity.Kind).ShouldBe(["Service", "ConfigMap"]);
+    }
+
+    [Fact]
+    public void Plan_WhenTheStatefulSetIsOnItsWayOut_WaitsForItsEnd()
+    {
+        var pool = PoolWorld.Pool();
+        var live = PoolWorld.Live(pool, pool.Spec.Platforms[0]);
+        live.Metadata.DeletionTimestamp = PoolWorld.Now.UtcDateTime;
+
+        var plan = PoolPlanner.Plan(PoolWorld.Snapshot(pool) with { StatefulSets = [live] });
+
+        plan.Orphaned.ShouldBeEmpty();
+        plan.Objects.ShouldNotContain(entity => entity is V1StatefulSet);
     }
 
     private static void ShouldTouchNothing(PoolPlan plan)
     {
         plan.Objects.ShouldBeEmpty();
         plan.Certificates.ShouldBeEmpty();
-        plan.Retired.ShouldBeEmpty();
+        plan.Dropped.ShouldBeEmpty();
+        plan.Growths.ShouldBeEmpty();
+        plan.Orphaned.ShouldBeEmpty();
     }
 
     private static (string Reason, string Message) Stalled(PoolPlan plan)

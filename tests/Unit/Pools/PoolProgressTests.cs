@@ -177,6 +177,50 @@ public class PoolProgressTests
         again.Of("Ready")!.LastTransitionTime.ShouldBe(first.Of("Ready")!.LastTransitionTime);
     }
 
+    [Fact]
+    public void Status_WhenTheLoadAsksForMoreThanMin_StaysReadyWhileTheyStart()
+    {
+        var (snapshot, _) = PoolWorld.Farm(3, min: 1);
+        foreach (var pod in snapshot.Pods.Skip(1)) pod.Unready();
+
+        var status = PoolProgress.Status(snapshot);
+
+        status.Conditions!.Select(condition => $"{condition.Type}={condition.Status}").ShouldBe(["Ready=True"]);
+        status.Summary!.Builders.ShouldBe("1/3");
+    }
+
+    [Fact]
+    public void Status_WhenAPoolWakesFromZero_StaysReadyWhileItsBuildersStart()
+    {
+        var (snapshot, set) = PoolWorld.Farm(0, desired: 1);
+        var pending = Unschedulable(set, 0, "0/1 nodes are available: 1 Insufficient cpu.", PoolWorld.Now.AddMinutes(-9));
+
+        PoolProgress.Status(snapshot).Of("Ready")!.Status.ShouldBe("True");
+        PoolProgress.Status(snapshot with { Pods = [pending] }).Of("Ready")!.Status.ShouldBe("True");
+        PoolProgress.PatienceEnds(snapshot with { Pods = [pending] }).ShouldBe(PoolWorld.Now.AddMinutes(1));
+    }
+
+    [Fact]
+    public void Status_WhenAPoolWakesFromZeroAndNoBuilderCanStart_SaysWhy()
+    {
+        var (snapshot, set) = PoolWorld.Farm(0, desired: 1);
+
+        PoolProgress.Status(snapshot with { Pods = [WithStatus(set, 0, PoolWorld.Status("ErrImagePull"))] })
+            .Of("Stalled")!.Reason.ShouldBe("BuilderImagePullFailed");
+    }
+
+    [Fact]
+    public void Status_WhenBuildersAreRolledRetiredOrSurplus_SaysThatTheyDrain()
+    {
+        var (snapshot, _) = PoolWorld.Farm(5, desired: 4);
+        snapshot.Pods[2].Outdate();
+
+        var platform = PoolProgress.Status(snapshot.Retired(0)).Platforms!.Single();
+
+        platform.Builders!.Select(builder => builder.State).ShouldBe(["Draining", "Ready", "Draining", "Ready", "Draining"]);
+        (platform.Desired, platform.Ready).ShouldBe((4, 2));
+    }
+
     private static (PoolSnapshot Snapshot, V1StatefulSet Set) World(int pods, Func<V1StatefulSet, int, V1Pod> pod, int? replicas = null)
     {
         var pool = PoolWorld.Pool(PoolWorld.Platform(replicas: replicas ?? pods));

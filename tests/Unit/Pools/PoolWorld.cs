@@ -31,7 +31,7 @@ internal static class PoolWorld
     /// <summary>The StatefulSet as the server keeps it.</summary>
     public static V1StatefulSet Live(V1Alpha1BuilderPool pool, PoolPlatform platform)
     {
-        var set = PoolObjects.StatefulSet(pool, platform, new PoolOptions(), Certificate);
+        var set = PoolObjects.StatefulSet(pool, platform, new PoolOptions(), Certificate, PoolSizing.Min(platform));
         set.Metadata.Uid = $"uid-of-{set.Metadata.Name}";
         set.Metadata.ResourceVersion = "10";
         return set;
@@ -45,6 +45,7 @@ internal static class PoolWorld
             NamespaceProperty = set.Metadata.NamespaceProperty,
             Uid = $"uid-of-{set.Metadata.Name}-{ordinal}",
             Labels = set.Spec.Template.Metadata.Labels,
+            Annotations = new Dictionary<string, string>(set.Spec.Template.Metadata.Annotations),
             OwnerReferences = [new V1OwnerReference { ApiVersion = "apps/v1", Kind = "StatefulSet", Name = set.Metadata.Name, Uid = set.Metadata.Uid, Controller = true }],
         },
         Spec = set.Spec.Template.Spec with { NodeName = "node-1" },
@@ -67,6 +68,13 @@ internal static class PoolWorld
         },
     };
 
+    public static V1Node Node(string name = "node-1", bool cordoned = false, bool ready = true, params V1Taint[] taints) => new()
+    {
+        Metadata = new V1ObjectMeta { Name = name, Uid = $"uid-of-{name}", ResourceVersion = "1" },
+        Spec = new V1NodeSpec { Unschedulable = cordoned ? true : null, Taints = taints },
+        Status = new V1NodeStatus { Conditions = [new V1NodeCondition { Type = "Ready", Status = ready ? "True" : "Unknown" }] },
+    };
+
     public static V1ContainerStatus Status(
         string? waiting = null, int restarts = 0, bool ready = false, string? lastWords = null, string? lastReason = null) => new()
         {
@@ -79,6 +87,39 @@ internal static class PoolWorld
             LastState = lastWords is null && lastReason is null ? null
             : new V1ContainerState { Terminated = new V1ContainerStateTerminated { ExitCode = 1, Reason = lastReason ?? "Error", Message = lastWords } },
         };
+
+    /// <summary>A pool of one platform with that many builders of one template, wanted as many as there are unless it is said otherwise.</summary>
+    public static (PoolSnapshot Snapshot, V1StatefulSet Set) Farm(int builders, int min = 0, int max = 10, int? desired = null)
+    {
+        var pool = Pool(Platform() with { Replicas = new PoolReplicas { Min = min, Max = max } });
+        var set = Live(pool, pool.Spec.Platforms[0]);
+        return (Snapshot(pool) with
+        {
+            StatefulSets = [set],
+            Pods = [.. Enumerable.Range(0, builders).Select(ordinal => Pod(set, ordinal))],
+            Queues = new Dictionary<string, QueueCount> { ["linux/amd64"] = new() { Desired = desired ?? builders } },
+        }, set);
+    }
+
+    public static PoolSnapshot With(this PoolSnapshot snapshot, Func<QueueCount, QueueCount> queue) =>
+        snapshot with { Queues = new Dictionary<string, QueueCount> { ["linux/amd64"] = queue(snapshot.Queue("linux/amd64")) } };
+
+    /// <summary>Builds by ordinal of their builder.</summary>
+    public static PoolSnapshot Building(this PoolSnapshot snapshot, params (int Ordinal, int Builds)[] builds) =>
+        snapshot.With(queue => queue with { Builds = builds.ToDictionary(item => UidOf(item.Ordinal), item => item.Builds) });
+
+    public static PoolSnapshot Retired(this PoolSnapshot snapshot, params int[] ordinals) =>
+        snapshot.With(queue => queue with { Retired = ordinals.Select(UidOf).ToHashSet() });
+
+    /// <summary>Of a builder of the farm.</summary>
+    public static string UidOf(int ordinal) => $"uid-of-farm-linux-amd64-{ordinal}";
+
+    /// <summary>As a pod of a template that the pool no longer has.</summary>
+    public static void Outdate(this V1Pod pod) => pod.Metadata.Annotations[SlipwayApi.TemplateHashAnnotation] = "0123456789abcdef";
+
+    public static void Unready(this V1Pod pod) => pod.Status.Conditions[0].Status = "False";
+
+    public static void Terminate(this V1Pod pod) => pod.Metadata.DeletionTimestamp = Now.UtcDateTime;
 
     public static V1Condition? Of(this BuilderPoolStatus status, string type) => status.Conditions!.FirstOrDefault(condition => condition.Type == type);
 
