@@ -51,6 +51,9 @@ internal sealed class Farm
 
     public FakeTimeProvider Time { get; } = new(PoolWorld.Now);
 
+    /// <summary>How often a Job of the store was looked at.</summary>
+    public int JobsRead { get; private set; }
+
     /// <summary>Builds that were woken, in order.</summary>
     public Wakes<V1Alpha1ImageBuild> Builds { get; } = new();
 
@@ -105,7 +108,8 @@ internal sealed class Farm
 
     public void BuilderGone(int ordinal, string platform = Amd64) => _seen.Remove<V1Pod>(NamespacedName.Of(Pod(ordinal, platform, ready: true)));
 
-    public SlotAnswer Ask(string build, string platform = Amd64, int age = 0) => Scheduler.Request([Wish(build, platform, age)])[platform];
+    public SlotAnswer Ask(string build, string platform = Amd64, int age = 0, string? scope = null) =>
+        Scheduler.Request([Wish(build, platform, age) with { Scope = scope ?? build }])[platform];
 
     /// <summary>A namespace of its own where the name has a slash, such as team-b/app. The older one goes first.</summary>
     public static SlotRequest Wish(string build, string platform = Amd64, int age = 0) => new()
@@ -144,8 +148,14 @@ internal sealed class Farm
     {
         var circuits = new Circuits(new FakeStore<V1Alpha1BuilderPool>(_seen), Pools, Time);
         return new Scheduler(
-            new PoolReader(new FakeStore<V1Alpha1BuilderPool>(_seen), new FakeStore<V1Pod>(_seen, keys: PoolReader.PoolOf), new FakeStore<V1Job>(_seen, keys: PoolReader.PoolOf), circuits),
+            new PoolReader(new FakeStore<V1Alpha1BuilderPool>(_seen), new FakeStore<V1Pod>(_seen, keys: PoolReader.PoolOf), new FakeStore<V1Job>(_seen, keys: JobKeys), circuits),
             circuits, Builds, Pools, Time);
+    }
+
+    private IEnumerable<string> JobKeys(V1Job job)
+    {
+        JobsRead++;
+        return PoolReader.PoolOf(job);
     }
 
     private V1Pod Pod(int ordinal, string platform, bool ready) =>

@@ -20,6 +20,9 @@ public sealed class SchedulerPropertyTests
         BuilderReplaced,
         BuilderGone,
         PoolLooks,
+        Drain,
+        Retire,
+        Scale,
         Rerun,
         Withdraw,
         Restart,
@@ -42,6 +45,43 @@ public sealed class SchedulerPropertyTests
         world.Unserved().ShouldBeEmpty();
     }, iter: 500);
 
+    /// <summary>
+    /// One namespace has every slot and much more to do when others come that have as much. None of them has a warm builder to wait for.
+    /// </summary>
+    [Fact]
+    public void Scheduler_WhenNamespacesWait_GivesEachItsShareOnceTheOldBuildsAreOver() =>
+        Gen.Select(Gen.Int[1, 5], Gen.Int[1, 3], Gen.Int[1, Builders], Gen.Int[0, 1000].Array[60]).Sample((spaces, buildsPerBuilder, builders, chances) =>
+        {
+            var slots = buildsPerBuilder * builders;
+            var farm = new Farm(buildsPerBuilder, min: builders, max: builders);
+            for (var ordinal = 0; ordinal < builders; ordinal++) farm.BuilderUp(ordinal);
+            var running = new List<(string Build, Builder Builder)>();
+            for (var number = 0; number < slots; number++) Run($"flood/{number}");
+            for (var number = 0; number < 80; number++)
+                for (var space = 0; space < spaces; space++) farm.Ask($"team-{space}/{number}", age: 1000 * space);
+
+            foreach (var chance in chances)
+            {
+                var (build, builder) = running[chance % running.Count];
+                running.RemoveAll(run => run.Build == build);
+                farm.JobEnded(build, builder);
+                farm.Refresh();
+                var woken = farm.Builds.Now.Single().ToString();
+                farm.Builds.Now.Clear();
+                Run(woken);
+                if (running.Any(run => run.Build.StartsWith("flood/", StringComparison.Ordinal))) continue;
+                for (var space = 0; space < spaces; space++)
+                    running.Count(run => run.Build.StartsWith($"team-{space}/", StringComparison.Ordinal)).ShouldBeGreaterThanOrEqualTo(slots / spaces);
+            }
+
+            void Run(string build)
+            {
+                var builder = farm.Ask(build).Builder.ShouldNotBeNull();
+                farm.JobSeen(build, builder);
+                running.Add((build, builder));
+            }
+        }, iter: 20);
+
     /// <summary>What really is, beside what the stores show of it.</summary>
     private sealed class World
     {
@@ -51,11 +91,13 @@ public sealed class SchedulerPropertyTests
         private readonly List<string> _done = [];
         private readonly bool[] _ready = new bool[Builders];
         private readonly bool[] _gone = new bool[Builders];
+        private readonly string[] _uids = new string[Builders];
+        private readonly HashSet<string> _retired = [];
         private int _numbers;
 
         public World()
         {
-            for (var ordinal = 0; ordinal < Builders; ordinal++) _farm.BuilderUp(ordinal, ready: false);
+            for (var ordinal = 0; ordinal < Builders; ordinal++) _uids[ordinal] = _farm.BuilderUp(ordinal, ready: false);
         }
 
         public void Do(What what, int number)
@@ -72,6 +114,9 @@ public sealed class SchedulerPropertyTests
                 // Shown or not before: a short Job may be over when a store first shows it.
                 case What.EndShows when run is not null: ShowEnd(build, run); break;
                 case What.PoolLooks: _farm.Refresh(); break;
+                case What.Drain: Drain(number); break;
+                case What.Retire: Retire(number % Builders); break;
+                case What.Scale: Scale(min: number % 2, max: 1 + number % Builders); break;
                 case What.Rerun when _done.Count > 0: Rerun(); break;
                 case What.BuilderBlinks: Blink(number % Builders); break;
                 case What.BuilderReplaced when _runs.Values.All(all => all.Shown): Replace(number % Builders); break;
@@ -93,9 +138,11 @@ public sealed class SchedulerPropertyTests
         /// <summary>No news but good ones: builders get ready, Jobs show and end.</summary>
         public void RunDry()
         {
+            Drain(0);
+            Scale(min: 1, max: 1);
             for (var ordinal = 0; ordinal < Builders; ordinal++)
             {
-                if (_gone[ordinal]) Replace(ordinal);
+                if (_gone[ordinal] || _retired.Contains(_uids[ordinal])) Replace(ordinal);
                 if (!_ready[ordinal]) Blink(ordinal);
             }
 
@@ -141,6 +188,7 @@ public sealed class SchedulerPropertyTests
         private void Create(string build, SlotAnswer answer)
         {
             if (answer.Builder is not { } builder) return;
+            _retired.ShouldNotContain(builder.Uid, "it takes none any more");
             _runs[build] = new Run(builder, _numbers++);
             _asking.Remove(build);
         }
@@ -177,7 +225,25 @@ public sealed class SchedulerPropertyTests
         private void Replace(int ordinal)
         {
             _gone[ordinal] = false;
-            _farm.BuilderUp(ordinal, ready: _ready[ordinal]);
+            _uids[ordinal] = _farm.BuilderUp(ordinal, ready: _ready[ordinal]);
+            _farm.Refresh();
+        }
+
+        /// <summary>Each bit is a builder.</summary>
+        private void Drain(int builders) =>
+            _farm.Scheduler.Drain(Farm.PoolKey, Farm.Amd64, _uids.Where((_, ordinal) => (builders & (1 << ordinal)) != 0).ToHashSet());
+
+        private void Retire(int ordinal)
+        {
+            var uid = _uids[ordinal];
+            if (!_farm.Scheduler.TryRetire(Farm.PoolKey, Farm.Amd64, uid)) return;
+            _runs.Values.ShouldNotContain(run => !run.Ended && run.Builder.Uid == uid, "it has a build");
+            _retired.Add(uid);
+        }
+
+        private void Scale(int min, int max)
+        {
+            _farm.Change(platform => platform with { Replicas = new() { Min = min, Max = max } });
             _farm.Refresh();
         }
 
@@ -187,10 +253,11 @@ public sealed class SchedulerPropertyTests
             _farm.Scheduler.Withdraw(Farm.Key(build));
         }
 
-        /// <summary>Every build has a pass after a start.</summary>
+        /// <summary>Every build has a pass after a start. Who is retired is not written down: the pools' controller asks anew.</summary>
         private void Restart()
         {
             _farm.Restart();
+            _retired.Clear();
             foreach (var build in _asking.ToList()) Ask(build);
         }
 

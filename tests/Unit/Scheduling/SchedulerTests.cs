@@ -425,4 +425,21 @@ public sealed class SchedulerTests
 
         farm.Builds.Now.ShouldBe([Farm.Key("app")]);
     }
+
+    // It read them several times for every grant.
+    [Fact]
+    public void Refresh_WhenManyAreGrantedAtOnce_ReadsTheStoresOnceForEachPlatform()
+    {
+        var farm = new Farm(buildsPerBuilder: 64);
+        farm.BuilderUp(0, ready: false);
+        for (var number = 0; number < 64; number++) farm.Ask($"app-{number}");
+        farm.JobSeen("other", new Builder { Name = Farm.Name(9), Uid = "gone", Ordinal = 9, ServerName = "", Ready = true, Draining = false });
+        farm.SetReady(0, ready: true);
+        var before = farm.JobsRead;
+
+        farm.Refresh();
+
+        farm.Builds.Now.Count.ShouldBe(64);
+        (farm.JobsRead - before).ShouldBe(2, "one Job, two platforms");
+    }
 }
