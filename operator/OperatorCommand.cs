@@ -30,6 +30,10 @@ internal static class OperatorCommand
 
     private static readonly Option<TimeSpan> NotStartedAfter = Duration("--not-started-after", "How long a Job's image may fail to be pulled before its build is given up.", BuildOptions.DefaultNotStartedAfter);
 
+    private static readonly Option<TimeSpan> ServerCertificateLifetime = AtLeast(
+        PoolOptions.ShortestServerCertificateLifetime,
+        Duration("--server-certificate-lifetime", "How long builders' certificates last that are issued from now on; each is replaced when a third of it is left.", PoolOptions.DefaultServerCertificateLifetime));
+
     private static readonly Option<bool> LeaderElect = new("--leader-elect")
     {
         Description = "Work only while holding the Lease 'slipway' in the operator's own namespace; false where there is never a second operator.",
@@ -44,7 +48,7 @@ internal static class OperatorCommand
     {
         var command = new Command("operator", "Reconcile BuilderPools and ImageBuilds.")
         {
-            Namespace, RunnerImage, BuildkitImage, JobNodeSelector, UnschedulableAfter, NotStartedAfter, LeaderElect, HttpPort, Kubeconfig,
+            Namespace, RunnerImage, BuildkitImage, JobNodeSelector, UnschedulableAfter, NotStartedAfter, ServerCertificateLifetime, LeaderElect, HttpPort, Kubeconfig,
         };
         command.SetAction((parsed, cancellationToken) => OperatorHost.RunAsync(Settings(parsed), cancellationToken));
         return command;
@@ -58,7 +62,11 @@ internal static class OperatorCommand
             ? new LeaderElectionOptions { Lease = new NamespacedName(parsed.GetRequiredValue(Namespace), "slipway") }
             : null,
         Pki = new PkiOptions { OperatorNamespace = parsed.GetRequiredValue(Namespace) },
-        Pools = new PoolOptions { DefaultImage = parsed.GetRequiredValue(BuildkitImage) },
+        Pools = new PoolOptions
+        {
+            DefaultImage = parsed.GetRequiredValue(BuildkitImage),
+            ServerCertificateLifetime = parsed.GetValue(ServerCertificateLifetime),
+        },
         Builds = new BuildOptions
         {
             RunnerImage = parsed.GetRequiredValue(RunnerImage),
@@ -67,6 +75,16 @@ internal static class OperatorCommand
             NotStartedAfter = parsed.GetValue(NotStartedAfter),
         },
     };
+
+    private static Option<TimeSpan> AtLeast(TimeSpan shortest, Option<TimeSpan> option)
+    {
+        option.Validators.Add(result =>
+        {
+            if (result.Errors.Any() || result.GetValueOrDefault<TimeSpan>() >= shortest) return;
+            result.AddError($"{option.Name}: must be at least {Api.GoDuration.Format(shortest)}.");
+        });
+        return option;
+    }
 
     private static Option<string[]> Labels(string name, string description)
     {

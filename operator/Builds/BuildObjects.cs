@@ -57,7 +57,7 @@ internal static class BuildObjects
                 [SlipwayApi.PoolNamespaceLabel] = state.Snapshot.PoolKey.Namespace,
             },
             Annotations = new() { [SlipwayApi.PlatformAnnotation] = platform.ToString(), [SlipwayApi.BuilderUidAnnotation] = builder.Uid },
-            Volumes = [Secret(CertificateVolume, ClientCertificateName(state), TlsDirectory), .. PushCredentials(state), .. CacheCredentials(state), .. Source(state)],
+            Volumes = [Secret(CertificateVolume, ClientCertificateName(state, builder), TlsDirectory), .. PushCredentials(state), .. CacheCredentials(state), .. Source(state)],
         });
     }
 
@@ -95,8 +95,8 @@ internal static class BuildObjects
         };
     }
 
-    public static string ClientCertificateName(BuildState state) =>
-        ChildNames.ClientCertificate(state.Build.Metadata.Name, state.Build.Metadata.Uid, state.BuildKey);
+    public static string ClientCertificateName(BuildState state, Builder builder) =>
+        ChildNames.ClientCertificate(state.Build.Metadata.Name, state.Build.Metadata.Uid, state.BuildKey, builder.Authority);
 
     public static string InlineSourceName(BuildState state) =>
         ChildNames.InlineSource(state.Build.Metadata.Name, state.Build.Metadata.Uid, state.BuildKey);

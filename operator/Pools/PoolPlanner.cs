@@ -3,7 +3,6 @@ using k8s;
 using k8s.Models;
 using Slipway.Api;
 using Slipway.Kube;
-using Slipway.Pki;
 
 namespace Slipway.Pools;
 
@@ -17,9 +16,6 @@ internal static class PoolPlanner
 
     /// <summary>Timers do not reach as far as a certificate does.</summary>
     private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
-
-    /// <summary>A third of the lifetime is left for builders to start anew by themselves.</summary>
-    private static readonly TimeSpan RenewBefore = Certificates.ServerLifetime / 3;
 
     private static readonly Func<PoolSnapshot, PoolPlan?>[] Rules = [Invalid, LeftoversGoing, NameTaken, StorageImmutable, Keep];
 
@@ -72,18 +68,19 @@ internal static class PoolPlanner
     private static PoolPlan Keep(PoolSnapshot snapshot)
     {
         var orders = new List<CertificateOrder>();
+        var unused = new List<NamespacedName>();
         var objects = new List<IKubernetesObject<V1ObjectMeta>>();
         var renewals = new List<DateTimeOffset>();
         foreach (var platform in snapshot.Pool.Spec.Platforms.OrderBy(platform => platform.Platform, StringComparer.Ordinal))
         {
             var name = PoolObjects.Name(snapshot.Pool, platform);
-            var current = CurrentCertificate(snapshot, name);
-            var certificate = current ?? NextCertificate(snapshot, name);
-            if (current is null) orders.Add(Order(snapshot, name, certificate));
-            renewals.Add(certificate.Expires - RenewBefore);
+            var certificate = PoolCertificates.Wanted(snapshot, name);
+            if (certificate.Order is { } order) orders.Add(order);
+            unused.AddRange(certificate.Unused);
+            renewals.Add(PoolCertificates.RenewAt(snapshot, certificate.Certificate));
             objects.Add(PoolObjects.Service(snapshot.Pool, platform));
             objects.Add(PoolObjects.ConfigMap(snapshot.Pool, platform, snapshot.Options));
-            objects.Add(PoolObjects.StatefulSet(snapshot.Pool, platform, snapshot.Options, certificate));
+            objects.Add(PoolObjects.StatefulSet(snapshot.Pool, platform, snapshot.Options, certificate.Certificate));
         }
 
         var outdated = Outdated(snapshot);
@@ -93,6 +90,8 @@ internal static class PoolPlanner
         if (PoolProgress.PatienceEnds(snapshot) is { } end) waits = waits.Append(end - snapshot.Now);
         return new PoolPlan
         {
+            NeedsAuthority = snapshot.Authority is null,
+            UnusedCertificates = unused,
             Certificates = orders,
             Objects = objects,
             Retired = retired,
@@ -120,36 +119,6 @@ internal static class PoolPlanner
         var names = snapshot.Pool.Spec.Platforms.Select(platform => PoolObjects.Name(snapshot.Pool, platform)).ToHashSet();
         return [.. snapshot.StatefulSets.Where(set =>
             snapshot.Owns(set.Metadata) && set.Metadata.DeletionTimestamp is null && !names.Contains(set.Metadata.Name))];
-    }
-
-    private static ServerCertificate? CurrentCertificate(PoolSnapshot snapshot, string name)
-    {
-        var annotations = snapshot.StatefulSet(name)?.Metadata.Annotations;
-        if (annotations is null
-            || !annotations.TryGetValue(SlipwayApi.CertificateSerialAnnotation, out var serial)
-            || !annotations.TryGetValue(SlipwayApi.CertificateExpiryAnnotation, out var text)
-            || !DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var expires)) return null;
-        return expires - snapshot.Now > RenewBefore ? new ServerCertificate(serial, expires) : null;
-    }
-
-    /// <summary>
-    /// The serial follows from the one before, so that a pass after an interrupted one finds what that one left under the same name.
-    /// </summary>
-    private static ServerCertificate NextCertificate(PoolSnapshot snapshot, string name)
-    {
-        var annotations = snapshot.StatefulSet(name)?.Metadata.Annotations;
-        var previous = "";
-        if (annotations?.TryGetValue(SlipwayApi.CertificateSerialAnnotation, out var serial) ?? false) previous = serial;
-        return new ServerCertificate(
-            ChildNames.Hash($"{snapshot.Pool.Metadata.Uid}/{name}/{previous}", 16),
-            Conditions.WholeSecond(snapshot.Now + Certificates.ServerLifetime));
-    }
-
-    private static CertificateOrder Order(PoolSnapshot snapshot, string name, ServerCertificate certificate)
-    {
-        var space = snapshot.Pool.Metadata.NamespaceProperty;
-        var secret = new NamespacedName(space, ChildNames.ServerCertificate(name, certificate.Serial));
-        return new CertificateOrder(secret, ChildNames.BuilderServerName("*", name, space), certificate);
     }
 
     /// <summary>Size by value, so that 1Gi and 1024Mi are the same, and class; as people read it.</summary>

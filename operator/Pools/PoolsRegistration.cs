@@ -14,12 +14,13 @@ internal static class PoolsRegistration
     private const string BuilderSelector = $"{SlipwayApi.ManagedBySelector},{SlipwayApi.ComponentLabel}={SlipwayApi.BuilderComponent}";
 
     /// <summary>
-    /// The pools' controller with the informers of pools, StatefulSets, Services and ConfigMaps. The caller adds the informers of pods
-    /// and Jobs, the index of pods by pool (AddScheduling), <see cref="PkiOptions"/> and a <see cref="PoolValidation"/>.
+    /// The pools' controller with the informers of pools, StatefulSets, Services, ConfigMaps and authorities. The caller adds the
+    /// informers of pods and Jobs, the index of pods by pool (AddScheduling) and a <see cref="PoolValidation"/>.
     /// </summary>
-    public static OperatorBuilder AddPools(this OperatorBuilder builder, PoolOptions options)
+    public static OperatorBuilder AddPools(this OperatorBuilder builder, PoolOptions options, PkiOptions pki)
     {
         builder.Services.AddSingleton(options);
+        builder.Services.AddSingleton(pki);
         builder.Services.TryAddSingleton<PoolAuthority>();
         builder.Services.TryAddSingleton<IClientCertificates>(provider => provider.GetRequiredService<PoolAuthority>());
         builder.Services.TryAddSingleton<PoolObserver>();
@@ -29,6 +30,8 @@ internal static class PoolsRegistration
             .AddInformer<V1StatefulSet>(BuilderSelector)
             .AddInformer<V1Service>(BuilderSelector)
             .AddInformer<V1ConfigMap>(BuilderSelector)
+            // The authorities alone, in the only namespace whose Secrets the operator reads.
+            .AddInformer<V1Secret>(PkiObjects.AuthoritySelector, pki.OperatorNamespace)
             .AddIndex<V1StatefulSet>(PoolReader.PoolIndex, PoolReader.PoolOf)
             .AddController<BuilderPoolController, V1Alpha1BuilderPool>(pools => pools
                 .StartsWith(AuthoritySweep.AtStart)
@@ -39,6 +42,8 @@ internal static class PoolsRegistration
                 .Watches<V1StatefulSet>(_ => (old, now) => PoolLabels.PoolOf(old).Concat(PoolLabels.PoolOf(now)))
                 // Pods belong to the StatefulSet, not to the pool.
                 .Watches<V1Pod>(_ => (old, now) => PoolLabels.PoolOf(old).Concat(PoolLabels.PoolOf(now)))
+                // An authority that somebody deletes has its pool re-keyed.
+                .Watches<V1Secret>(_ => (old, now) => PkiObjects.PoolOf(old).Concat(PkiObjects.PoolOf(now)))
                 // Builds that start and end change the counters.
                 .Watches<V1Job>(_ => (old, now) => PoolLabels.PoolOf(old).Concat(PoolLabels.PoolOf(now))));
     }

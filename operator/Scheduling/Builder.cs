@@ -60,8 +60,15 @@ internal sealed record Builder
             Ready = !draining && !string.IsNullOrEmpty(pod.Status?.PodIP)
                 && (pod.Status.Conditions?.Any(condition => condition.Type == "Ready" && condition.Status == "True") ?? false),
             Version = BuilderFacts.From(pod)?.Version,
+            Authority = Annotation(pod, SlipwayApi.CertificateAuthorityAnnotation),
+            CertificateExpires = Time(Annotation(pod, SlipwayApi.CertificateExpiryAnnotation)),
         };
     }
+
+    private static string? Annotation(V1Pod pod, string name) => pod.Metadata.Annotations is { } all && all.TryGetValue(name, out var value) ? value : null;
+
+    private static DateTimeOffset? Time(string? text) =>
+        DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time : null;
 
     /// <summary>An IPv6 address stands in brackets.</summary>
     private static string AddressOf(string ip) => $"tcp://{(ip.Contains(':', StringComparison.Ordinal) ? $"[{ip}]" : ip)}:{Port.ToString(CultureInfo.InvariantCulture)}";

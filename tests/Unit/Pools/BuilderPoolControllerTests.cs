@@ -11,6 +11,7 @@ using Slipway.Kube.Writing;
 using Slipway.Pki;
 using Slipway.Pools;
 using Slipway.Scheduling;
+using Slipway.Tests.Unit.Pki;
 
 namespace Slipway.Tests.Unit.Pools;
 
@@ -30,11 +31,11 @@ public class BuilderPoolControllerTests
     public BuilderPoolControllerTests()
     {
         _pools = new FakeStore<V1Alpha1BuilderPool>(_cluster);
-        var authority = new PoolAuthority(_cluster, new PkiOptions { OperatorNamespace = "slipway-system" }, _time);
+        var authority = new PoolAuthority(new FakeStore<V1Secret>(_cluster, PoolAuthorityTests.IsAuthority), _cluster, new PkiOptions { OperatorNamespace = "slipway-system" }, _time);
         var observer = new PoolObserver(
             new FakeStore<V1StatefulSet>(_cluster, IsOurs, item => PoolLabels.PoolOf(item).Select(pool => pool.ToString())), new FakeStore<V1Service>(_cluster, IsOurs),
             new FakeStore<V1ConfigMap>(_cluster, IsOurs), new FakeStore<V1Pod>(_cluster, IsOurs, item => PoolLabels.PoolOf(item).Select(pool => pool.ToString())),
-            _queues, new PoolOptions(), _ => _errors, _time);
+            authority, _queues, new PoolOptions(), _ => _errors, _time);
         _controller = new BuilderPoolController(
             observer, authority, new AuthoritySweep(authority, _pools), _cluster, new Applier(_cluster, new OperatorOptions()), new StatusWriter(_cluster), Substitute.For<IPoolWatcher>(), _events, _log);
         _cluster.Put(PoolWorld.Pool());
@@ -138,7 +139,7 @@ public class BuilderPoolControllerTests
     public async Task Reconcile_WhenItTouchesSecretsOfOthers_OnlyCreatesAndDeletes()
     {
         await ReconcileAsync();
-        _time.Advance(Certificates.ServerLifetime);
+        _time.Advance(PoolOptions.DefaultServerCertificateLifetime);
         await ReconcileAsync();
 
         _cluster.Calls.Where(call => call.Contains("Secret builders/", StringComparison.Ordinal)).Select(call => call.Split(' ')[0]).Distinct()
