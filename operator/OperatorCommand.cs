@@ -30,9 +30,9 @@ internal static class OperatorCommand
 
     private static readonly Option<TimeSpan> NotStartedAfter = Duration("--not-started-after", "How long a Job's image may fail to be pulled before its build is given up.", BuildOptions.DefaultNotStartedAfter);
 
-    private static readonly Option<TimeSpan> ServerCertificateLifetime = AtLeast(
-        PoolOptions.ShortestServerCertificateLifetime,
-        Duration("--server-certificate-lifetime", "How long builders' certificates last that are issued from now on; each is replaced when a third of it is left.", PoolOptions.DefaultServerCertificateLifetime));
+    private static readonly Option<TimeSpan> ServerCertificateLifetime = Duration(
+        "--server-certificate-lifetime", "How long builders' certificates last that are issued from now on; each is replaced when a third of it is left.",
+        PoolOptions.DefaultServerCertificateLifetime, PoolOptions.ShortestServerCertificateLifetime);
 
     private static readonly Option<bool> LeaderElect = new("--leader-elect")
     {
@@ -76,16 +76,6 @@ internal static class OperatorCommand
         },
     };
 
-    private static Option<TimeSpan> AtLeast(TimeSpan shortest, Option<TimeSpan> option)
-    {
-        option.Validators.Add(result =>
-        {
-            if (result.Errors.Any() || result.GetValueOrDefault<TimeSpan>() >= shortest) return;
-            result.AddError($"{option.Name}: must be at least {Api.GoDuration.Format(shortest)}.");
-        });
-        return option;
-    }
-
     private static Option<string[]> Labels(string name, string description)
     {
         var option = new Option<string[]>(name) { Description = description, DefaultValueFactory = _ => [] };
@@ -99,14 +89,15 @@ internal static class OperatorCommand
         return option;
     }
 
-    private static Option<TimeSpan> Duration(string name, string description, TimeSpan defaultValue)
+    private static Option<TimeSpan> Duration(string name, string description, TimeSpan defaultValue, TimeSpan shortest = default)
     {
         var option = new Option<TimeSpan>(name) { Description = $"{description} Such as 90s or 5m.", DefaultValueFactory = _ => defaultValue };
         option.CustomParser = argument =>
         {
-            if (Api.GoDuration.TryParse(argument.Tokens[0].Value, out var duration)) return duration;
-            argument.AddError($"{name}: '{argument.Tokens[0].Value}' is no duration; write 90s or 5m.");
-            return defaultValue;
+            var text = argument.Tokens[0].Value;
+            if (!Api.GoDuration.TryParse(text, out var duration)) argument.AddError($"{name}: '{text}' is no duration; write 90s or 5m.");
+            else if (duration < shortest) argument.AddError($"{name}: must be at least {Api.GoDuration.Format(shortest)}.");
+            return duration;
         };
         return option;
     }

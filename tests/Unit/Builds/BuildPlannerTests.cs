@@ -423,6 +423,41 @@ public sealed class BuildPlannerTests
     }
 
     [Fact]
+    public void Plan_WhenThePoolIsRekeyedWhileOnePlatformRuns_MakesTheOtherACertificateOfItsOwn()
+    {
+        var (snapshot, _, arm64) = BothRunning();
+        var queued = snapshot.Build.Status!.Platforms!.Select(platform => platform.Platform == Amd64 ? platform : new PlatformBuildStatus { Platform = Arm64, Phase = PlatformPhases.Queued });
+        var waiting = snapshot with
+        {
+            Jobs = [.. snapshot.Jobs.Where(job => job.Name != arm64.Name)],
+            Build = snapshot.Build with { Status = snapshot.Build.Status with { Platforms = [.. queued] } },
+        };
+        var rekeyed = Builder(Arm64) with { Authority = "99887766" };
+
+        var plan = BuildPlanner.Plan(waiting with { Slots = new Dictionary<string, SlotAnswer> { [Arm64] = SlotAnswer.Granted(rekeyed) } });
+
+        var request = plan.ClientCertificates.ShouldHaveSingleItem();
+        request.Authority.ShouldBe("99887766");
+        request.Secret.Name.ShouldNotBe(Certificate(waiting));
+        new BuildJob(plan.Creates.Single(), []).ClientCertificate.ShouldBe(request.Secret.Name);
+    }
+
+    [Fact]
+    public void Plan_WhenPlatformsStartOnBuildersOfTwoAuthorities_MakesACertificateForEach()
+    {
+        var rekeyed = Builder(Arm64) with { Authority = "99887766" };
+        var snapshot = Snapshot(OfCommit(Amd64, Arm64)) with
+        {
+            Slots = new Dictionary<string, SlotAnswer> { [Amd64] = SlotAnswer.Granted(Builder(Amd64)), [Arm64] = SlotAnswer.Granted(rekeyed) },
+        };
+
+        var plan = BuildPlanner.Plan(snapshot);
+
+        plan.ClientCertificates.Select(request => request.Authority).ShouldBe([Authority, "99887766"]);
+        plan.Creates.Select(job => new BuildJob(job, []).ClientCertificate).ShouldBe(plan.ClientCertificates.Select(request => request.Secret.Name));
+    }
+
+    [Fact]
     public void Plan_WhenTheQueueIsLeft_KeepsWhatEachPlatformHasWaited()
     {
         var snapshot = Snapshot(OfCommit());
