@@ -30,6 +30,10 @@ internal static class OperatorCommand
 
     private static readonly Option<TimeSpan> NotStartedAfter = Duration("--not-started-after", "How long a Job's image may fail to be pulled before its build is given up.", BuildOptions.DefaultNotStartedAfter);
 
+    private static readonly Option<TimeSpan> ServerCertificateLifetime = Duration(
+        "--server-certificate-lifetime", "How long builders' certificates last that are issued from now on; each is replaced when a third of it is left.",
+        PoolOptions.DefaultServerCertificateLifetime, PoolOptions.ShortestServerCertificateLifetime);
+
     private static readonly Option<bool> LeaderElect = new("--leader-elect")
     {
         Description = "Work only while holding the Lease 'slipway' in the operator's own namespace; false where there is never a second operator.",
@@ -44,7 +48,7 @@ internal static class OperatorCommand
     {
         var command = new Command("operator", "Reconcile BuilderPools and ImageBuilds.")
         {
-            Namespace, RunnerImage, BuildkitImage, JobNodeSelector, UnschedulableAfter, NotStartedAfter, LeaderElect, HttpPort, Kubeconfig,
+            Namespace, RunnerImage, BuildkitImage, JobNodeSelector, UnschedulableAfter, NotStartedAfter, ServerCertificateLifetime, LeaderElect, HttpPort, Kubeconfig,
         };
         command.SetAction((parsed, cancellationToken) => OperatorHost.RunAsync(Settings(parsed), cancellationToken));
         return command;
@@ -58,7 +62,11 @@ internal static class OperatorCommand
             ? new LeaderElectionOptions { Lease = new NamespacedName(parsed.GetRequiredValue(Namespace), "slipway") }
             : null,
         Pki = new PkiOptions { OperatorNamespace = parsed.GetRequiredValue(Namespace) },
-        Pools = new PoolOptions { DefaultImage = parsed.GetRequiredValue(BuildkitImage) },
+        Pools = new PoolOptions
+        {
+            DefaultImage = parsed.GetRequiredValue(BuildkitImage),
+            ServerCertificateLifetime = parsed.GetValue(ServerCertificateLifetime),
+        },
         Builds = new BuildOptions
         {
             RunnerImage = parsed.GetRequiredValue(RunnerImage),
@@ -81,14 +89,15 @@ internal static class OperatorCommand
         return option;
     }
 
-    private static Option<TimeSpan> Duration(string name, string description, TimeSpan defaultValue)
+    private static Option<TimeSpan> Duration(string name, string description, TimeSpan defaultValue, TimeSpan shortest = default)
     {
         var option = new Option<TimeSpan>(name) { Description = $"{description} Such as 90s or 5m.", DefaultValueFactory = _ => defaultValue };
         option.CustomParser = argument =>
         {
-            if (Api.GoDuration.TryParse(argument.Tokens[0].Value, out var duration)) return duration;
-            argument.AddError($"{name}: '{argument.Tokens[0].Value}' is no duration; write 90s or 5m.");
-            return defaultValue;
+            var text = argument.Tokens[0].Value;
+            if (!Api.GoDuration.TryParse(text, out var duration)) argument.AddError($"{name}: '{text}' is no duration; write 90s or 5m.");
+            else if (duration < shortest) argument.AddError($"{name}: must be at least {Api.GoDuration.Format(shortest)}.");
+            return duration;
         };
         return option;
     }

@@ -131,13 +131,12 @@ internal static class OperatorHost
 
     private static void AddOperator(IServiceCollection services, OperatorSettings settings, KubernetesClientConfiguration cluster, Version server)
     {
-        services.AddSingleton(settings.Pki);
         services.AddSingleton<PoolValidation>(Validation.Errors);
         services.AddScheduling();
         services.AddKubernetesOperator(options => (options.Cluster, options.LeaderElection, options.Wire) = (cluster, settings.LeaderElection, settings.Wire))
             .AddInformer<V1Pod>(SlipwayApi.ManagedBySelector)
             .AddInformer<V1Job>(SlipwayApi.ManagedBySelector)
-            .AddPools(settings.Pools with { ServerVersion = server })
+            .AddPools(settings.Pools with { ServerVersion = server }, settings.Pki)
             .AddBuilds(settings.Builds with { ServerKnowsPodReplacementPolicy = server >= new Version(1, 29) });
     }
 

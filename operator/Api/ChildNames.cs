@@ -39,7 +39,9 @@ internal static partial class ChildNames
 
     public static string InlineSource(string build, string uid, string buildKey) => BuildChild(build, uid, buildKey, "source");
 
-    public static string ClientCertificate(string build, string uid, string buildKey) => BuildChild(build, uid, buildKey, "client");
+    /// <summary>One for each authority that signed a builder of the build's; null for builders that do not say which.</summary>
+    public static string ClientCertificate(string build, string uid, string buildKey, string? authority) =>
+        BuildChild(build, uid, buildKey, authority is null ? "client" : $"{authority}-client");
 
     /// <summary>A name as a label's value: at most 63 characters, and no brackets or colons of an address.</summary>
     public static string LabelValue(string name) => name.Length <= LabelLimit && LabelShape().IsMatch(name) ? name : Fit(name, LabelLimit);

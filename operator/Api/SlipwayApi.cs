@@ -53,7 +53,11 @@ internal static class SlipwayApi
     /// <summary>Hash of the builders' pod template, in itself: a pod that has another one is to be replaced.</summary>
     public const string TemplateHashAnnotation = "slipway.dev/template-hash";
 
-    /// <summary>When the server certificate ends, and the serial that its Secret is named by, on StatefulSets.</summary>
+    /// <summary>When the server certificate ends, and which authority signed it, on StatefulSets and in their pod template.</summary>
     public const string CertificateExpiryAnnotation = "slipway.dev/certificate-expires";
+    public const string CertificateAuthorityAnnotation = "slipway.dev/certificate-authority";
+
+    /// <summary>The serial that the server certificate's Secret is named by, and those before it whose Secrets are still there, on StatefulSets.</summary>
     public const string CertificateSerialAnnotation = "slipway.dev/certificate-serial";
+    public const string EarlierCertificatesAnnotation = "slipway.dev/earlier-certificates";
 }

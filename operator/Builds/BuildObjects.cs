@@ -115,8 +115,8 @@ internal static class BuildObjects
         };
     }
 
-    public static string ClientCertificateName(BuildState state) =>
-        ChildNames.ClientCertificate(state.Build.Metadata.Name, state.Build.Metadata.Uid, state.BuildKey);
+    public static string ClientCertificateName(BuildState state, Builder builder) =>
+        ChildNames.ClientCertificate(state.Build.Metadata.Name, state.Build.Metadata.Uid, state.BuildKey, builder.Authority);
 
     public static string InlineSourceName(BuildState state) =>
         ChildNames.InlineSource(state.Build.Metadata.Name, state.Build.Metadata.Uid, state.BuildKey);
@@ -294,7 +294,7 @@ internal static class BuildObjects
 
     private static JobVolume ClientCredentials(BuildState state, Builder builder) => builder.ClientSecret is { } secret
         ? Optional(EndpointVolume, secret, TlsDirectory, CertificateFiles.Select(file => new V1KeyToPath { Key = file, Path = file }))
-        : Secret(CertificateVolume, ClientCertificateName(state), TlsDirectory);
+        : Secret(CertificateVolume, ClientCertificateName(state, builder), TlsDirectory);
 
     private static IEnumerable<JobVolume> PushCredentials(BuildState state) =>
         state.Spec.Output.CredentialsSecretRef is { } secret ? [DockerConfig("push", secret.Name, PushDirectory)] : [];

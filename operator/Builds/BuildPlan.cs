@@ -21,13 +21,13 @@ internal sealed record BuildPlan
     public IReadOnlyList<BuildJob> Deletes { get; init; } = [];
 
     /// <summary>What only running Jobs need, and goes before they do.</summary>
-    public IReadOnlyList<BuildMaterials> MaterialsToDelete { get; init; } = [];
+    public BuildMaterials MaterialsToDelete { get; init; } = BuildMaterials.None;
 
     /// <summary>The context of an inline source, made before the first Job.</summary>
     public V1ConfigMap? InlineSource { get; init; }
 
-    /// <summary>A client certificate for the pool's builders, made before the first Job that needs it.</summary>
-    public ClientCertificateRequest? ClientCertificate { get; init; }
+    /// <summary>Client certificates for the pool's builders, each made before the first Job that needs it.</summary>
+    public IReadOnlyList<ClientCertificateRequest> ClientCertificates { get; init; } = [];
 
     /// <summary>Jobs to create, once each: a POST, never an apply.</summary>
     public IReadOnlyList<V1Job> Creates { get; init; } = [];
@@ -38,18 +38,5 @@ internal sealed record BuildPlan
     public TimeSpan? RequeueAfter { get; init; }
 }
 
-/// <summary>What was made for the Jobs of a buildKey alone.</summary>
-internal sealed record BuildMaterials(string BuildKey, bool ClientCertificate, bool InlineSource)
-{
-    /// <summary>By what the Jobs mount; the names follow from the key, since what a Job says may be anybody's word.</summary>
-    public static IReadOnlyList<BuildMaterials> Of(IEnumerable<BuildJob> jobs) =>
-    [
-        .. from job in jobs
-           where job.BuildKey is not null
-           group job by job.BuildKey into same
-           orderby same.Key
-           select new BuildMaterials(same.Key, same.Any(job => job.Mounts(BuildObjects.CertificateVolume)), same.Any(job => job.Mounts(BuildObjects.SourceVolume))),
-    ];
-}
-
-internal sealed record ClientCertificateRequest(V1Alpha1BuilderPool Pool, NamespacedName Secret, string BuildKey, TimeSpan Lifetime);
+/// <summary>A client certificate for the builders that trust an authority of the pool; null where they do not say which.</summary>
+internal sealed record ClientCertificateRequest(V1Alpha1BuilderPool Pool, string? Authority, NamespacedName Secret, string BuildKey, TimeSpan Lifetime);

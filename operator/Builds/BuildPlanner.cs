@@ -49,7 +49,7 @@ internal static class BuildPlanner
         {
             WithdrawSlots = true,
             Deletes = state.Now >= end ? left : [.. left.Where(job => job.Live)],
-            MaterialsToDelete = state.Now >= end ? BuildMaterials.Of(left) : [],
+            MaterialsToDelete = state.Now >= end ? BuildMaterials.Of(state.Build, left) : BuildMaterials.None,
             Status = BuildProgress.Unchanged(state),
             RequeueAfter = left.Count > 0 && state.Now < end ? end - state.Now : null,
         };
@@ -60,7 +60,7 @@ internal static class BuildPlanner
     {
         WithdrawSlots = true,
         Deletes = [.. state.Superseded.Where(job => !job.Deleting)],
-        MaterialsToDelete = BuildMaterials.Of(state.Superseded.Where(job => !job.Deleting)),
+        MaterialsToDelete = BuildMaterials.Of(state.Build, state.Superseded.Where(job => !job.Deleting)),
         Status = BuildProgress.Waiting(state, Phases.Pending, Reasons.ReplacingOlder, "The Jobs of the spec before this one are ending."),
     };
 
@@ -119,15 +119,13 @@ internal static class BuildPlanner
         {
             SlotRequests = [.. missing.Select(platform => Slot(state, platform))],
             InlineSource = first ? BuildObjects.InlineSource(state) : null,
-            ClientCertificate = starting.Any(IsPools) && !state.Platforms.Any(platform => platform.Started && IsPools(platform)) ? Certificate(state) : null,
+            ClientCertificates = Certificates(state, starting.Select(platform => platform.Slot!.Builder!)),
             Creates = [.. starting.Select(platform => BuildObjects.PlatformJob(state, platform.Platform, platform.Slot!.Builder!))],
             Status = BuildProgress.Running(state),
         };
     }
 
     /// <summary>For builders outside the cluster the build's namespace has a certificate of its own.</summary>
-    private static bool IsPools(PlatformState platform) => platform.Mode != BuilderModes.External;
-
     private static BuildPlan? Publish(BuildState state)
     {
         if (state.Single || state.PublishResult is not null) return null;
@@ -166,11 +164,15 @@ internal static class BuildPlanner
     private static bool Collectable(BuildState state) => state.Platforms.Count > 0 && state.Platforms.All(platform => platform.Succeeded)
         && (state.PublishJob is null || state.Now < state.PublishJob.Created + BuildObjects.PublishTimeout + ResultSlack);
 
-    private static ClientCertificateRequest Certificate(BuildState state) => new(
-        state.Snapshot.Pool!,
-        new(state.Snapshot.Key.Namespace, BuildObjects.ClientCertificateName(state)),
-        state.BuildKey,
-        state.TimeLeft + TimeSpan.FromHours(1));
+    /// <summary>Where a Job mounts one it was made before; a pool that is re-keyed while a build runs brings another.</summary>
+    private static IReadOnlyList<ClientCertificateRequest> Certificates(BuildState state, IEnumerable<Builder> builders) =>
+    [
+        .. from builder in builders.Where(builder => builder.ClientSecret is null).DistinctBy(builder => builder.Authority)
+           let name = BuildObjects.ClientCertificateName(state, builder)
+           where state.Current.All(job => job.ClientCertificate != name)
+           select new ClientCertificateRequest(
+               state.Snapshot.Pool!, builder.Authority, new(state.Snapshot.Key.Namespace, name), state.BuildKey, state.TimeLeft + TimeSpan.FromHours(1)),
+    ];
 
     private static SlotRequest Slot(BuildState state, PlatformState platform) => new()
     {

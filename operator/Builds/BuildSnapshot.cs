@@ -71,6 +71,10 @@ internal sealed record BuildJob(V1Job Job, IReadOnlyList<V1Pod> Pods)
     /// <summary>Whether its pod has a volume of that name.</summary>
     public bool Mounts(string volume) => Job.Spec?.Template?.Spec?.Volumes?.Any(mounted => mounted.Name == volume) ?? false;
 
+    /// <summary>The Secret with the client certificate that its pod mounts; null where it has none.</summary>
+    public string? ClientCertificate =>
+        Job.Spec?.Template?.Spec?.Volumes?.FirstOrDefault(mounted => mounted.Name == BuildObjects.CertificateVolume)?.Secret?.SecretName;
+
     public bool Live => !Finished;
 
     /// <summary>The pod tells it first, the Job controller a moment later.</summary>

@@ -37,7 +37,16 @@ internal sealed partial class ImageBuildController(
         var plan = BuildPlanner.Plan(snapshot);
         foreach (var outcome in plan.Outcomes) slots.Report(outcome);
         if (plan.SlotRequests.Count > 0) plan = BuildPlanner.Plan(snapshot with { Slots = slots.Request(plan.SlotRequests) });
-        if (await ActAsync(entity, plan, cancellationToken) is { } taken) plan = BuildPlanner.NameTaken(snapshot, taken);
+        try
+        {
+            if (await ActAsync(entity, plan, cancellationToken) is { } taken) plan = BuildPlanner.NameTaken(snapshot, taken);
+        }
+        catch (AuthorityChangedException changed)
+        {
+            // The builder that was granted is on its way out; the next pass is granted another.
+            return ReconciliationResult<V1Alpha1ImageBuild>.Failure(entity, changed.Message);
+        }
+
         if (plan.WithdrawSlots) slots.Withdraw(NamespacedName.Of(entity));
         return ReconciliationResult<V1Alpha1ImageBuild>.Success(await ReportAsync(entity, plan, cancellationToken), plan.RequeueAfter);
     }
@@ -55,10 +64,10 @@ internal sealed partial class ImageBuildController(
     private async Task<string?> ActAsync(V1Alpha1ImageBuild build, BuildPlan plan, CancellationToken cancellationToken)
     {
         // Jobs last: as long as they are there, a pass after an interrupted one knows that there is something to delete.
-        foreach (var materials in plan.MaterialsToDelete) await DeleteAsync(build, materials, cancellationToken);
+        await DeleteAsync(build, plan.MaterialsToDelete, cancellationToken);
         foreach (var job in plan.Deletes) await DeleteAsync(job, cancellationToken);
         if (plan.InlineSource is { } source && !await CreateOnceAsync(build, source, cancellationToken)) return $"ConfigMap {source.Metadata.Name}";
-        if (plan.ClientCertificate is { } request) await IssueAsync(build, request, cancellationToken);
+        foreach (var request in plan.ClientCertificates) await IssueAsync(build, request, cancellationToken);
         foreach (var job in plan.Creates)
         {
             if (!await CreateOnceAsync(build, job, cancellationToken)) return $"Job {job.Metadata.Name}";
@@ -85,10 +94,9 @@ internal sealed partial class ImageBuildController(
 
     private async Task DeleteAsync(V1Alpha1ImageBuild build, BuildMaterials materials, CancellationToken cancellationToken)
     {
-        var (name, uid, space) = (build.Metadata.Name, build.Metadata.Uid, build.Metadata.NamespaceProperty);
-        var (certificate, source) = (ChildNames.ClientCertificate(name, uid, materials.BuildKey), ChildNames.InlineSource(name, uid, materials.BuildKey));
-        if (materials.ClientCertificate) await client.DeleteAsync<V1Secret>(new(space, certificate), uid: null, PropagationPolicy.Background, cancellationToken);
-        if (materials.InlineSource) await client.DeleteAsync<V1ConfigMap>(new(space, source), uid: null, PropagationPolicy.Background, cancellationToken);
+        var space = build.Metadata.NamespaceProperty;
+        foreach (var name in materials.ClientCertificates) await client.DeleteAsync<V1Secret>(new(space, name), uid: null, PropagationPolicy.Background, cancellationToken);
+        foreach (var name in materials.InlineSources) await client.DeleteAsync<V1ConfigMap>(new(space, name), uid: null, PropagationPolicy.Background, cancellationToken);
     }
 
     /// <summary>
@@ -97,7 +105,7 @@ internal sealed partial class ImageBuildController(
     /// </summary>
     private async Task IssueAsync(V1Alpha1ImageBuild build, ClientCertificateRequest request, CancellationToken cancellationToken)
     {
-        var secret = await certificates.IssueClientAsync(request.Pool, request.Secret, request.Lifetime, cancellationToken);
+        var secret = await certificates.IssueClientAsync(request.Pool, request.Authority, request.Secret, request.Lifetime, cancellationToken);
         secret.Metadata.OwnerReferences = [OwnerReferences.ControlledBy(build)];
         secret.Metadata.Labels = BuildObjects.Labels(build, request.BuildKey);
         try

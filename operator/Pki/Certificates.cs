@@ -10,9 +10,6 @@ internal static class Certificates
 {
     public static readonly TimeSpan AuthorityLifetime = TimeSpan.FromDays(3650);
 
-    /// <summary>buildkitd reads its certificate once, at its start, and a busy builder may not start anew for a long time.</summary>
-    public static readonly TimeSpan ServerLifetime = TimeSpan.FromDays(365);
-
     /// <summary>Clocks of nodes differ: a certificate that begins this moment is not valid yet for some of them.</summary>
     private static readonly TimeSpan ClockSkew = TimeSpan.FromMinutes(5);
 
@@ -37,12 +34,12 @@ internal static class Certificates
     }
 
     /// <summary>For builders behind <paramref name="dnsName"/>, such as *.service.namespace.svc.</summary>
-    public static CertificatePair Server(CertificatePair authority, string dnsName, string serial, DateTimeOffset now)
+    public static CertificatePair Server(CertificatePair authority, string dnsName, string serial, DateTimeOffset now, TimeSpan lifetime)
     {
         var names = new SubjectAlternativeNameBuilder();
         names.AddDnsName(dnsName);
         // The subject is of no use beside the alternative name, and a long service name would not fit into it.
-        return Leaf(authority, "buildkitd", ServerAuthentication, names.Build(), serial, now, ServerLifetime);
+        return Leaf(authority, "buildkitd", ServerAuthentication, names.Build(), serial, now, lifetime);
     }
 
     public static CertificatePair Client(

@@ -13,6 +13,9 @@ internal static class PkiObjects
     public const string CertificateKey = "tls.crt";
     public const string KeyKey = "tls.key";
 
+    /// <summary>Short, since names of Secrets hold it; long enough that two authorities of a pool differ.</summary>
+    private const int IdDigits = 8;
+
     public const string AuthoritySelector =
         $"{SlipwayApi.ManagedBySelector},{SlipwayApi.ComponentLabel}={AuthorityComponent}";
 
@@ -53,6 +56,17 @@ internal static class PkiObjects
         if (secret.Data is { } data && data.TryGetValue(CertificateKey, out var certificate) && data.TryGetValue(KeyKey, out var key))
             return new CertificatePair(Encoding.ASCII.GetString(certificate), Encoding.ASCII.GetString(key));
         throw new InvalidOperationException(
-            $"Secret {secret.Metadata.Name} lacks {CertificateKey} or {KeyKey}; delete it and the pool's StatefulSets to have them issued.");
+            $"Secret {secret.Metadata.Name} lacks {CertificateKey} or {KeyKey}; delete it to have the pool re-keyed.");
+    }
+
+    public static KnownAuthority Known(V1Secret secret) =>
+        new(ChildNames.Hash(Read(secret).Certificate, IdDigits), secret.Metadata.CreationTimestamp?.ToUniversalTime() ?? default(DateTime));
+
+    /// <summary>Whose authority it is, gone or not.</summary>
+    public static IEnumerable<NamespacedName> PoolOf(V1Secret? authority)
+    {
+        if (authority?.Metadata.Labels is { } labels
+            && labels.TryGetValue(SlipwayApi.PoolNamespaceLabel, out var space) && labels.TryGetValue(SlipwayApi.PoolLabel, out var pool))
+            yield return new NamespacedName(space, pool);
     }
 }

@@ -37,18 +37,32 @@ internal sealed partial class BuilderPoolController(
         scheduler.Refresh(NamespacedName.Of(entity));
         // What it owned goes with it: nothing must be made for it any more.
         if (entity.Metadata.DeletionTimestamp is not null) return ReconciliationResult<V1Alpha1BuilderPool>.Success(entity);
-        sweep.Saw(entity);
 
         var snapshot = observer.Observe(entity);
         var plan = PoolPlanner.Plan(snapshot);
         var foreign = await UnseenForeignersAsync(snapshot, plan, cancellationToken);
         snapshot = snapshot with { Foreign = [.. snapshot.Foreign, .. foreign] };
         if (foreign.Count > 0) plan = PoolPlanner.Plan(snapshot);
+        if (plan.NeedsAuthority)
+        {
+            snapshot = snapshot with { Authority = await authority.MakeAsync(entity, cancellationToken) };
+            plan = PoolPlanner.Plan(snapshot);
+        }
+
         if (LetGo(entity, plan.Drains)) plan = PoolPlanner.Plan(snapshot with { Queues = observer.Queues(entity, snapshot.StatefulSets) });
 
         if (await GrowAsync(plan.Growths, cancellationToken) is { } refusal) plan = PoolPlanner.Plan(snapshot with { GrowthRefused = refusal });
 
-        foreach (var order in plan.Certificates) await IssueAsync(entity, order, snapshot.Now, cancellationToken);
+        try
+        {
+            foreach (var order in plan.Certificates) await IssueAsync(entity, order, cancellationToken);
+        }
+        catch (AuthorityChangedException changed)
+        {
+            return ReconciliationResult<V1Alpha1BuilderPool>.Failure(entity, changed.Message);
+        }
+
+        foreach (var unused in plan.UnusedCertificates) await client.DeleteAsync<V1Secret>(unused, null, PropagationPolicy.Background, cancellationToken);
         foreach (var child in plan.Objects) await ApplyAsync(child, cancellationToken);
         foreach (var set in plan.Orphaned) await OrphanAsync(set, cancellationToken);
         foreach (var pod in plan.Replaced) await ReplaceAsync(pod, cancellationToken);
@@ -65,7 +79,7 @@ internal sealed partial class BuilderPoolController(
     {
         scheduler.Refresh(key);
         pace.Forget(key);
-        var deleted = await sweep.AfterDeletionAsync(cancellationToken);
+        var deleted = await sweep.RunAsync(cancellationToken);
         if (deleted > 0) LogSwept(deleted);
     }
 
@@ -113,10 +127,10 @@ internal sealed partial class BuilderPoolController(
     }
 
     /// <summary>A pass that was interrupted has left one whose key nobody has seen: it is replaced, since it cannot be read.</summary>
-    private async Task IssueAsync(
-        V1Alpha1BuilderPool pool, CertificateOrder order, DateTimeOffset now, CancellationToken cancellationToken)
+    private async Task IssueAsync(V1Alpha1BuilderPool pool, CertificateOrder order, CancellationToken cancellationToken)
     {
-        var secret = await authority.IssueServerAsync(pool, order.Secret, order.DnsName, order.Certificate.Serial, now, cancellationToken);
+        var (serial, expires, signer) = order.Certificate;
+        var secret = await authority.IssueServerAsync(pool, signer, order.Secret, order.DnsName, serial, expires, cancellationToken);
         secret.Metadata.OwnerReferences = [OwnerReferences.ControlledBy(pool)];
         try
         {
@@ -128,7 +142,7 @@ internal sealed partial class BuilderPoolController(
             await client.CreateAsync(secret, cancellationToken);
         }
 
-        LogIssued(order.Secret, order.Certificate.Expires);
+        LogIssued(order.Secret, expires);
     }
 
     /// <summary>What the server had against it, or null. It never hangs on reading a claim: where there is none, there is nothing to grow.</summary>
@@ -176,6 +190,7 @@ internal sealed partial class BuilderPoolController(
         var config = key with { Name = ChildNames.PoolConfig(key.Name) };
         await client.DeleteAsync<V1Service>(key, null, PropagationPolicy.Background, cancellationToken);
         await client.DeleteAsync<V1ConfigMap>(config, null, PropagationPolicy.Background, cancellationToken);
+        foreach (var secret in PoolCertificates.SecretsOf(set)) await client.DeleteAsync<V1Secret>(secret, null, PropagationPolicy.Background, cancellationToken);
         // Last: as long as it is there, a pass after an interrupted one knows that there is something to drop.
         await client.DeleteAsync<V1StatefulSet>(key, set.Metadata.Uid, PropagationPolicy.Background, cancellationToken);
         LogDropped(key);

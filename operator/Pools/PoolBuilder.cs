@@ -24,6 +24,12 @@ internal sealed record PoolBuilder(V1Pod Pod, Builder Builder)
 
     public NodeState Node { get; init; }
 
+    /// <summary>Another authority than the pool's signed its certificate, so no client can be made for it any more.</summary>
+    public bool Rekeyed { get; init; }
+
+    /// <summary>Its certificate lets no new build in.</summary>
+    public bool Expired { get; init; }
+
     /// <summary>The builders of a platform by ordinal, those by owner: anybody who may create pods in the namespace can label one.</summary>
     public static IReadOnlyList<PoolBuilder> Of(PoolSnapshot snapshot, PoolPlatform platform) =>
         snapshot.StatefulSet(PoolObjects.Name(snapshot.Pool, platform)) is not { } set || !snapshot.Owns(set.Metadata) ? [] :
@@ -38,6 +44,7 @@ internal sealed record PoolBuilder(V1Pod Pod, Builder Builder)
         var name = PoolObjects.Name(snapshot.Pool, platform);
         var template = TemplateHash(snapshot.StatefulSet(name)?.Spec?.Template?.Metadata);
         var queue = snapshot.Queue(platform.Platform);
+        var rekeyed = PoolCertificates.StaleAuthority(snapshot);
         return [.. snapshot.Pods.Select(pod => new PoolBuilder(pod, Builder.From(pod, name)))
             .Where(builder => builder.Pod.Metadata.Name == ChildNames.BuilderPod(name, builder.Ordinal))
             .Select(builder => builder with
@@ -46,6 +53,8 @@ internal sealed record PoolBuilder(V1Pod Pod, Builder Builder)
                 Retired = queue.Retired.Contains(builder.Uid),
                 Outdated = template is not null && TemplateHash(builder.Pod.Metadata) != template,
                 Node = NodeWatch.StateOf(builder.Pod, snapshot.Nodes),
+                Rekeyed = rekeyed.Contains(builder.Uid),
+                Expired = builder.Builder.EndsBy(snapshot.Now),
             })
             .OrderBy(builder => builder.Ordinal)];
     }

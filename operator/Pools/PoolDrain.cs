@@ -12,11 +12,11 @@ internal sealed record PoolDrain(string Platform, IReadOnlySet<string> Drained, 
     public static PoolDrain Of(PoolSnapshot snapshot, PoolPlatform platform)
     {
         var builders = PoolBuilder.Of(snapshot, platform).Where(builder => !builder.Terminating).ToList();
-        var leaving = builders.Where(builder => builder.Node != NodeState.Good);
+        var leaving = builders.Where(builder => builder.Node != NodeState.Good || builder.Rekeyed);
         // A pod on a cordoned node that has ended starts elsewhere, or stays pending without a node: it is not asked for again.
         var cordoned = builders.Where(builder => builder is { Node: NodeState.Cordoned, Builds: 0 });
         var rolled = PoolRoll.Next(snapshot, platform) is { } next ? [next] : Array.Empty<PoolBuilder>();
-        var replaced = cordoned.Concat(PoolRoll.Broken(snapshot, platform)).Concat(rolled.Where(builder => builder.Builds == 0));
+        var replaced = cordoned.Concat(PoolRoll.Useless(snapshot, platform)).Concat(rolled.Where(builder => builder.Builds == 0));
         return new PoolDrain(
             platform.Platform,
             leaving.Concat(rolled).Select(builder => builder.Uid).ToHashSet(),

@@ -65,11 +65,9 @@ internal static class PoolObjects
         V1Alpha1BuilderPool pool, PoolPlatform platform, PoolOptions options, ServerCertificate certificate, int replicas)
     {
         var metadata = Metadata(pool, platform, Name(pool, platform));
-        metadata.Annotations = new Dictionary<string, string>
-        {
-            [SlipwayApi.CertificateExpiryAnnotation] = certificate.Expires.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture),
-            [SlipwayApi.CertificateSerialAnnotation] = certificate.Serial,
-        };
+        metadata.Annotations = Annotations(certificate);
+        metadata.Annotations[SlipwayApi.CertificateSerialAnnotation] = certificate.Serial;
+        if (certificate.Earlier.Count > 0) metadata.Annotations[SlipwayApi.EarlierCertificatesAnnotation] = string.Join(',', certificate.Earlier);
         return new V1StatefulSet
         {
             ApiVersion = $"{V1StatefulSet.KubeGroup}/{V1StatefulSet.KubeApiVersion}",
@@ -111,8 +109,8 @@ internal static class PoolObjects
     private static V1PodTemplateSpec Template(
         V1Alpha1BuilderPool pool, PoolPlatform platform, PoolOptions options, ServerCertificate certificate)
     {
-        var hash = ConfigHash(ConfigMap(pool, platform, options));
-        var annotations = new Dictionary<string, string> { [SlipwayApi.ConfigHashAnnotation] = hash };
+        var annotations = Annotations(certificate);
+        annotations[SlipwayApi.ConfigHashAnnotation] = ConfigHash(ConfigMap(pool, platform, options));
         // Servers that know the field refuse a pod whose annotation and field differ, and warn of the annotation alone.
         if (!options.HasAppArmorField) annotations[$"container.apparmor.security.beta.kubernetes.io/{Container}"] = "unconfined";
         if (IsEmulated(platform)) annotations[SlipwayApi.ModeAnnotation] = BuilderModes.Emulated;
@@ -282,6 +280,13 @@ internal static class PoolObjects
         NamespaceProperty = pool.Metadata.NamespaceProperty,
         Labels = Labels(pool, platform),
         OwnerReferences = [OwnerReferences.ControlledBy(pool)],
+    };
+
+    /// <summary>Builders carry them on, so that each says itself which clients it takes and until when.</summary>
+    private static SortedDictionary<string, string> Annotations(ServerCertificate certificate) => new(StringComparer.Ordinal)
+    {
+        [SlipwayApi.CertificateAuthorityAnnotation] = certificate.Authority,
+        [SlipwayApi.CertificateExpiryAnnotation] = certificate.Expires.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture),
     };
 
     public static IDictionary<string, string> Labels(V1Alpha1BuilderPool pool, PoolPlatform platform)

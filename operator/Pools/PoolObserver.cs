@@ -3,6 +3,7 @@ using k8s.Models;
 using Slipway.Api;
 using Slipway.Kube;
 using Slipway.Kube.Informers;
+using Slipway.Pki;
 using Slipway.Scheduling;
 
 namespace Slipway.Pools;
@@ -10,7 +11,7 @@ namespace Slipway.Pools;
 /// <summary>Puts together what the stores know of a pool. No writes, no calls.</summary>
 internal sealed class PoolObserver(
     IStore<V1StatefulSet> statefulSets, IStore<V1Service> services, IStore<V1ConfigMap> configMaps, IStore<V1Pod> pods, IStore<V1Node> nodes,
-    IQueueCounters queues, Circuits circuits, PoolOptions options, PoolValidation validate, TimeProvider time)
+    PoolAuthority authority, IQueueCounters queues, Circuits circuits, PoolOptions options, PoolValidation validate, TimeProvider time)
 {
     public PoolSnapshot Observe(V1Alpha1BuilderPool pool)
     {
@@ -26,6 +27,7 @@ internal sealed class PoolObserver(
             Pool = pool,
             Options = options,
             Now = time.GetUtcNow(),
+            Authority = authority.Of(pool),
             Errors = errors,
             StatefulSets = sets,
             Pods = builders,

@@ -5,6 +5,12 @@ namespace Slipway.Pools;
 /// <summary>What the installer decides, and what the API server said of itself at the start.</summary>
 internal sealed record PoolOptions
 {
+    /// <summary>buildkitd reads its certificate once, at its start, and a busy builder may not start anew for a long time.</summary>
+    public static readonly TimeSpan DefaultServerCertificateLifetime = TimeSpan.FromHours(8760);
+
+    /// <summary>Less would not last while a builder starts anew.</summary>
+    public static readonly TimeSpan ShortestServerCertificateLifetime = TimeSpan.FromMinutes(2);
+
     /// <summary>Image of pools that name none.</summary>
     public string DefaultImage { get; init; } = "moby/buildkit:v0.32.2-rootless";
 
@@ -19,6 +25,9 @@ internal sealed record PoolOptions
 
     /// <summary>How long a builder that no node takes counts as on its way: an autoscaler needs minutes for a node.</summary>
     public TimeSpan UnschedulablePatience { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>Of builders' certificates issued from now on; each is replaced when a third of it is left.</summary>
+    public TimeSpan ServerCertificateLifetime { get; init; } = DefaultServerCertificateLifetime;
 
     public bool HasAppArmorField => ServerVersion >= new Version(1, 30);
 

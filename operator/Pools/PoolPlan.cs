@@ -8,6 +8,12 @@ namespace Slipway.Pools;
 /// <summary>What a pass does, in this order: volumes, certificates, objects, builders to replace, what is dropped, status.</summary>
 internal sealed record PoolPlan
 {
+    /// <summary>The pool has no authority: it is made first, and then planned for anew.</summary>
+    public bool NeedsAuthority { get; init; }
+
+    /// <summary>Earlier certificates that no builder mounts, to delete before the objects that remember them.</summary>
+    public IReadOnlyList<NamespacedName> UnusedCertificates { get; init; } = [];
+
     /// <summary>To issue before the objects that mount them.</summary>
     public IReadOnlyList<CertificateOrder> Certificates { get; init; } = [];
 
@@ -34,9 +40,3 @@ internal sealed record PoolPlan
     /// <summary>When to look again although nothing has changed.</summary>
     public TimeSpan? LookAgainAfter { get; init; }
 }
-
-/// <summary>A server certificate for the builders of one StatefulSet.</summary>
-internal sealed record CertificateOrder(NamespacedName Secret, string DnsName, ServerCertificate Certificate);
-
-/// <summary>Which certificate the builders of a StatefulSet show: its serial names the Secret.</summary>
-internal sealed record ServerCertificate(string Serial, DateTimeOffset Expires);

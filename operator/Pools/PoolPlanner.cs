@@ -3,7 +3,6 @@ using k8s;
 using k8s.Models;
 using Slipway.Api;
 using Slipway.Kube;
-using Slipway.Pki;
 
 namespace Slipway.Pools;
 
@@ -17,9 +16,6 @@ internal static class PoolPlanner
 
     /// <summary>Timers do not reach as far as a certificate does.</summary>
     private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
-
-    /// <summary>A third of the lifetime is left for builders to start anew by themselves.</summary>
-    private static readonly TimeSpan RenewBefore = Certificates.ServerLifetime / 3;
 
     private static readonly Func<PoolSnapshot, PoolPlan?>[] Rules = [Invalid, LeftoversGoing, NameTaken, StorageImmutable, StorageRefused, Keep];
 
@@ -80,6 +76,7 @@ internal static class PoolPlanner
     private static PoolPlan Keep(PoolSnapshot snapshot)
     {
         var orders = new List<CertificateOrder>();
+        var unused = new List<NamespacedName>();
         var objects = new List<IKubernetesObject<V1ObjectMeta>>();
         var renewals = new List<DateTimeOffset>();
         var replaced = new List<V1Pod>();
@@ -87,14 +84,14 @@ internal static class PoolPlanner
         foreach (var platform in snapshot.OwnPlatforms.OrderBy(platform => platform.Platform, StringComparer.Ordinal))
         {
             var name = PoolObjects.Name(snapshot.Pool, platform);
-            var current = CurrentCertificate(snapshot, name);
-            var certificate = current ?? NextCertificate(snapshot, name);
-            if (current is null) orders.Add(Order(snapshot, name, certificate));
-            renewals.Add(certificate.Expires - RenewBefore);
+            var certificate = PoolCertificates.Wanted(snapshot, name);
+            if (certificate.Order is { } order) orders.Add(order);
+            unused.AddRange(certificate.Unused);
+            renewals.Add(PoolCertificates.RenewAt(snapshot, certificate.Certificate));
             objects.Add(PoolObjects.Service(snapshot.Pool, platform));
             objects.Add(PoolObjects.ConfigMap(snapshot.Pool, platform, snapshot.Options));
             var replicas = PoolSizing.Replicas(snapshot, platform);
-            var set = PoolObjects.StatefulSet(snapshot.Pool, platform, snapshot.Options, certificate, replicas);
+            var set = PoolObjects.StatefulSet(snapshot.Pool, platform, snapshot.Options, certificate.Certificate, replicas);
             // One that is on its way out is waited for: its end wakes the pool, and then there is room for another.
             if (snapshot.StatefulSet(name) is not { } live) objects.Add(set);
             else if (live.Metadata.DeletionTimestamp is null && PoolVolumes.IsAnother(live, set)) orphaned.Add(live);
@@ -109,6 +106,8 @@ internal static class PoolPlanner
         if (PoolProgress.PatienceEnds(snapshot) is { } end) waits = waits.Append(end - snapshot.Now);
         return new PoolPlan
         {
+            NeedsAuthority = snapshot.Authority is null && snapshot.OwnPlatforms.Any(),
+            UnusedCertificates = unused,
             Certificates = orders,
             Objects = objects,
             Growths = [.. snapshot.OwnPlatforms.SelectMany(platform => PoolVolumes.Growths(snapshot, platform))],
@@ -145,36 +144,6 @@ internal static class PoolPlanner
         var names = snapshot.OwnPlatforms.Select(platform => PoolObjects.Name(snapshot.Pool, platform)).ToHashSet();
         return [.. snapshot.StatefulSets.Where(set =>
             snapshot.Owns(set.Metadata) && set.Metadata.DeletionTimestamp is null && !names.Contains(set.Metadata.Name))];
-    }
-
-    private static ServerCertificate? CurrentCertificate(PoolSnapshot snapshot, string name)
-    {
-        var annotations = snapshot.StatefulSet(name)?.Metadata.Annotations;
-        if (annotations is null
-            || !annotations.TryGetValue(SlipwayApi.CertificateSerialAnnotation, out var serial)
-            || !annotations.TryGetValue(SlipwayApi.CertificateExpiryAnnotation, out var text)
-            || !DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var expires)) return null;
-        return expires - snapshot.Now > RenewBefore ? new ServerCertificate(serial, expires) : null;
-    }
-
-    /// <summary>
-    /// The serial follows from the one before, so that a pass after an interrupted one finds what that one left under the same name.
-    /// </summary>
-    private static ServerCertificate NextCertificate(PoolSnapshot snapshot, string name)
-    {
-        var annotations = snapshot.StatefulSet(name)?.Metadata.Annotations;
-        var previous = "";
-        if (annotations?.TryGetValue(SlipwayApi.CertificateSerialAnnotation, out var serial) ?? false) previous = serial;
-        return new ServerCertificate(
-            ChildNames.Hash($"{snapshot.Pool.Metadata.Uid}/{name}/{previous}", 16),
-            Conditions.WholeSecond(snapshot.Now + Certificates.ServerLifetime));
-    }
-
-    private static CertificateOrder Order(PoolSnapshot snapshot, string name, ServerCertificate certificate)
-    {
-        var space = snapshot.Pool.Metadata.NamespaceProperty;
-        var secret = new NamespacedName(space, ChildNames.ServerCertificate(name, certificate.Serial));
-        return new CertificateOrder(secret, ChildNames.BuilderServerName("*", name, space), certificate);
     }
 
     private static string Named(IKubernetesObject<V1ObjectMeta> entity) => $"{entity.Kind} {entity.Metadata.Name}";

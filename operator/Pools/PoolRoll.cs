@@ -20,9 +20,13 @@ internal static class PoolRoll
         return others < PoolSizing.Desired(snapshot, platform) - 1 ? null : next;
     }
 
-    /// <summary>Those that do not run anyway. Not one after the other: where an image is broken, none would ever get ready.</summary>
-    public static IEnumerable<PoolBuilder> Broken(PoolSnapshot snapshot, PoolPlatform platform) =>
-        Members(snapshot, platform).Where(builder => builder is { Outdated: true, Builder.Ready: false, Terminating: false, Builds: 0 });
+    /// <summary>
+    /// Those that take no builds anyway. Not one after the other: where an image is broken, none would ever get ready, and where the pool
+    /// has another authority, none has any use before it is rolled.
+    /// </summary>
+    public static IEnumerable<PoolBuilder> Useless(PoolSnapshot snapshot, PoolPlatform platform) =>
+        Members(snapshot, platform).Where(builder => builder is { Outdated: true, Terminating: false, Builds: 0 }
+            && (!builder.Builder.Ready || builder.Rekeyed || builder.Expired));
 
     /// <summary>A surplus builder goes by scaling.</summary>
     private static List<PoolBuilder> Members(PoolSnapshot snapshot, PoolPlatform platform)

@@ -1,6 +1,7 @@
 using k8s;
 using k8s.Models;
 using Slipway.Api;
+using Slipway.Pki;
 using Slipway.Scheduling;
 
 namespace Slipway.Pools;
@@ -13,6 +14,9 @@ internal sealed record PoolSnapshot
     public required PoolOptions Options { get; init; }
 
     public required DateTimeOffset Now { get; init; }
+
+    /// <summary>The pool's certificate authority; null where there is none.</summary>
+    public KnownAuthority? Authority { get; init; }
 
     /// <summary>What is wrong with the spec.</summary>
     public IReadOnlyList<string> Errors { get; init; } = [];

@@ -15,12 +15,13 @@ internal static class PoolsRegistration
     private const string BuilderSelector = $"{SlipwayApi.ManagedBySelector},{SlipwayApi.ComponentLabel}={SlipwayApi.BuilderComponent}";
 
     /// <summary>
-    /// The pools' controller with the informers of pools, StatefulSets, Services, ConfigMaps and nodes. The caller adds the informers of pods
-    /// and Jobs, the index of pods by pool (AddScheduling), <see cref="PkiOptions"/> and a <see cref="PoolValidation"/>.
+    /// The pools' controller with the informers of pools, StatefulSets, Services, ConfigMaps, nodes and authorities. The caller adds the
+    /// informers of pods and Jobs, the index of pods by pool (AddScheduling) and a <see cref="PoolValidation"/>.
     /// </summary>
-    public static OperatorBuilder AddPools(this OperatorBuilder builder, PoolOptions options)
+    public static OperatorBuilder AddPools(this OperatorBuilder builder, PoolOptions options, PkiOptions pki)
     {
         builder.Services.AddSingleton(options);
+        builder.Services.AddSingleton(pki);
         builder.Services.TryAddSingleton<PoolAuthority>();
         builder.Services.TryAddSingleton<IClientCertificates>(provider => provider.GetRequiredService<PoolAuthority>());
         builder.Services.TryAddSingleton<PoolObserver>();
@@ -33,6 +34,8 @@ internal static class PoolsRegistration
             .AddInformer<V1ConfigMap>(BuilderSelector)
             .AddInformer<V1Node>(transform: NodeWatch.Trim)
             .AddIndex<V1Pod>(NodeWatch.Index, NodeWatch.NodeOf)
+            // The authorities alone, in the only namespace whose Secrets the operator reads.
+            .AddInformer<V1Secret>(PkiObjects.AuthoritySelector, pki.OperatorNamespace)
             .AddIndex<V1StatefulSet>(PoolReader.PoolIndex, PoolReader.PoolOf)
             .AddController<BuilderPoolController, V1Alpha1BuilderPool>(pools => pools
                 .StartsWith(AuthoritySweep.AtStart)
@@ -44,6 +47,8 @@ internal static class PoolsRegistration
                 // Pods belong to the StatefulSet, not to the pool.
                 .Watches<V1Pod>(_ => (old, now) => PoolLabels.PoolOf(old).Concat(PoolLabels.PoolOf(now)))
                 .Watches<V1Node>(provider => NodeWatch.PoolsOf(provider.GetRequiredService<IStore<V1Pod>>()))
+                // An authority that somebody deletes has its pool re-keyed.
+                .Watches<V1Secret>(_ => (old, now) => PkiObjects.PoolOf(old).Concat(PkiObjects.PoolOf(now)))
                 // Builds that start and end change the counters.
                 .Watches<V1Job>(_ => (old, now) => PoolLabels.PoolOf(old).Concat(PoolLabels.PoolOf(now))));
     }

@@ -10,6 +10,9 @@ internal sealed record Builder
     /// <summary>Where buildkitd listens.</summary>
     public const int Port = 1234;
 
+    /// <summary>A Job that is made now must still be able to connect once its pod runs.</summary>
+    public static readonly TimeSpan CertificateMargin = TimeSpan.FromSeconds(30);
+
     public required string Name { get; init; }
 
     /// <summary>The same name may come back as another pod with a cold cache.</summary>
@@ -49,6 +52,9 @@ internal sealed record Builder
     /// <summary>As the pod's preflight container reported it; null before that.</summary>
     public string? Version { get; init; }
 
+    /// <summary>Its certificate ends too soon for another build.</summary>
+    public bool EndsBy(DateTimeOffset now) => CertificateExpires is { } end && now + CertificateMargin >= end;
+
     public static Builder From(V1Pod pod, string service)
     {
         var draining = pod.Metadata.DeletionTimestamp is not null;
@@ -65,9 +71,16 @@ internal sealed record Builder
             Ready = !draining && !string.IsNullOrEmpty(pod.Status?.PodIP) && facts?.Emulates != false
                 && (pod.Status.Conditions?.Any(condition => condition.Type == "Ready" && condition.Status == "True") ?? false),
             Version = facts?.Version,
-            Mode = pod.Metadata.Annotations is { } notes && notes.TryGetValue(SlipwayApi.ModeAnnotation, out var mode) ? mode : BuilderModes.Native,
+            Mode = Annotation(pod, SlipwayApi.ModeAnnotation) ?? BuilderModes.Native,
+            Authority = Annotation(pod, SlipwayApi.CertificateAuthorityAnnotation),
+            CertificateExpires = Time(Annotation(pod, SlipwayApi.CertificateExpiryAnnotation)),
         };
     }
+
+    private static string? Annotation(V1Pod pod, string name) => pod.Metadata.Annotations is { } all && all.TryGetValue(name, out var value) ? value : null;
+
+    private static DateTimeOffset? Time(string? text) =>
+        DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time : null;
 
     /// <summary>An IPv6 address stands in brackets.</summary>
     private static string AddressOf(string ip) => $"tcp://{(ip.Contains(':', StringComparison.Ordinal) ? $"[{ip}]" : ip)}:{Port.ToString(CultureInfo.InvariantCulture)}";

@@ -21,9 +21,6 @@ internal sealed class Lane(NamespacedName pool, string platform)
     /// </summary>
     public static readonly TimeSpan WarmWait = TimeSpan.FromSeconds(60);
 
-    /// <summary>A Job that is made now must still be able to connect once its pod runs.</summary>
-    public static readonly TimeSpan CertificateMargin = TimeSpan.FromSeconds(30);
-
     private const int WarmScopes = 10_000;
 
     // Both by the uid of the build.
@@ -54,7 +51,7 @@ internal sealed class Lane(NamespacedName pool, string platform)
     public void Ask(SlotRequest request, PoolView view, DateTimeOffset now)
     {
         if (_grants.TryGetValue(request.BuildUid, out var grant) && Stands(grant, view) && !IsKept(grant, view))
-            _grants[request.BuildUid] = grant with { Expires = now + GrantExpiry };
+            _grants[request.BuildUid] = _drained.Contains(grant.Builder.Uid) ? grant : grant with { Expires = now + GrantExpiry };
         else
             _waiting[request.BuildUid] = (_waiting.GetValueOrDefault(request.BuildUid) ?? new Waiting(request)) with { Request = request };
     }
@@ -177,7 +174,7 @@ internal sealed class Lane(NamespacedName pool, string platform)
     private bool TakesBuilds(Builder builder, DateTimeOffset now) =>
         builder is { Ready: true, Draining: false, LowDisk: false }
         && !_drained.Contains(builder.Uid) && !_retired.Contains(builder.Uid)
-        && (builder.CertificateExpires is not { } end || now + CertificateMargin < end);
+        && !builder.EndsBy(now);
 
     private List<NamespacedName> GrantFreeSlots(PoolView view, Load load, DateTimeOffset now)
     {

@@ -6,6 +6,7 @@ using System.Security.Cryptography.X509Certificates;
 using k8s.Models;
 using Slipway.Api;
 using Slipway.Kube.Client;
+using Slipway.Kube.Informers;
 
 namespace Slipway.Tests.E2E;
 
@@ -36,8 +37,8 @@ public sealed class MutualTlsTests(ClusterFixture fixture)
     {
         var options = new Pki.PkiOptions { OperatorNamespace = "slipway-system" };
         var pool = await fixture.Client.GetAsync<V1Alpha1BuilderPool>(new(ClusterFixture.PoolNamespace, ClusterFixture.PoolName), Cancel);
-        var authority = new Pki.PoolAuthority(fixture.Client, options, TimeProvider.System);
-        var secret = await authority.IssueClientAsync(pool, new(ClusterFixture.PoolNamespace, "e2e"), TimeSpan.FromMinutes(10), Cancel);
+        var authority = new Pki.PoolAuthority(new Store<V1Secret>([]), fixture.Client, options, TimeProvider.System);
+        var secret = await authority.IssueClientAsync(pool, authorityId: null, new(ClusterFixture.PoolNamespace, "e2e"), TimeSpan.FromMinutes(10), Cancel);
         using var certificate = X509Certificate2.CreateFromPem(Text(secret, "tls.crt"), Text(secret, "tls.key"));
         (await SpeaksAsync(certificate)).ShouldBeTrue();
     }

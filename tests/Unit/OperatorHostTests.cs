@@ -44,9 +44,13 @@ public sealed class OperatorHostTests : IAsyncLifetime
 
     [Requirement("R8")]
     [Fact]
-    public void Informers_WhenListed_KeepNoSecret() =>
+    public void Informers_WhenListed_KeepNoSecretButTheAuthoritiesOfTheOwnNamespace()
+    {
         _app.Services.GetServices<IInformer>().Select(informer => informer.Name).ShouldBe(
-            ["builderpools", "imagebuilds", "jobs", "pods", "statefulsets", "services", "configmaps", "nodes", "namespaces"], ignoreOrder: true);
+            ["builderpools", "imagebuilds", "jobs", "pods", "statefulsets", "services", "configmaps", "nodes", "namespaces", "secrets"], ignoreOrder: true);
+        var secrets = _app.Services.GetRequiredService<InformerScope<V1Secret>>();
+        (secrets.Namespace, secrets.LabelSelector).ShouldBe(("slipway-system", PkiObjects.AuthoritySelector));
+    }
 
     [Requirement("R23")]
     [Fact]

@@ -115,7 +115,8 @@ public sealed class InterferenceTests(ApiServerFixture fixture)
         var old = await story.Player.RunAsync(build, JobRoles.Build, Story.Pushed('a', published: true));
         var first = await story.PhaseAsync(build, Phases.Succeeded);
         var before = await MaterialsAsync(story);
-        before.ShouldBe([ChildNames.ClientCertificate("hello", build.Metadata.Uid, first.Status!.BuildKey!), ChildNames.InlineSource("hello", build.Metadata.Uid, first.Status.BuildKey!)]);
+        var authority = await AuthorityAsync(story);
+        before.ShouldBe([ChildNames.ClientCertificate("hello", build.Metadata.Uid, first.Status!.BuildKey!, authority), ChildNames.InlineSource("hello", build.Metadata.Uid, first.Status.BuildKey!)]);
 
         await story.EditAsync(build, Rerun("again"));
         await Eventually.SoAsync("the old Job is gone", () => story.Client.GetOrDefaultAsync<V1Job>(NamespacedName.Of(old), default), seen => seen is null);
@@ -125,9 +126,12 @@ public sealed class InterferenceTests(ApiServerFixture fixture)
         second.Status!.IndexDigest.ShouldBe(Story.Digest('b'));
         second.Status.BuildKey.ShouldNotBe(first.Status.BuildKey);
         var after = await MaterialsAsync(story);
-        after.ShouldBe([ChildNames.ClientCertificate("hello", build.Metadata.Uid, second.Status.BuildKey!), ChildNames.InlineSource("hello", build.Metadata.Uid, second.Status.BuildKey!)]);
+        after.ShouldBe([ChildNames.ClientCertificate("hello", build.Metadata.Uid, second.Status.BuildKey!, authority), ChildNames.InlineSource("hello", build.Metadata.Uid, second.Status.BuildKey!)]);
         (await story.Player.JobsAsync(build)).ShouldHaveSingleItem().Metadata.Uid.ShouldNotBe(old.Metadata.Uid);
     }
+
+    private static async Task<string> AuthorityAsync(Story story) =>
+        (await story.Player.ListAsync<V1Pod>(story.Builders)).Select(pod => pod.Metadata.Annotations[SlipwayApi.CertificateAuthorityAnnotation]).Distinct().Single();
 
     /// <summary>Names of the tenant's Secrets and ConfigMaps.</summary>
     private static async Task<IReadOnlyList<string>> MaterialsAsync(Story story) =>

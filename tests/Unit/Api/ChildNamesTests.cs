@@ -30,7 +30,7 @@ public sealed class ChildNamesTests
         [
             set, ChildNames.BuilderPod(set, 99), ChildNames.PoolConfig(set), ChildNames.ServerCertificate(set, "0123456789ab"),
             ChildNames.PrepareJob(name, "uid", "key"), ChildNames.PlatformJob(name, "uid", "key", Arm, 3), ChildNames.PublishJob(name, "uid", "key", 3),
-            ChildNames.InlineSource(name, "uid", "key"), ChildNames.ClientCertificate(name, "uid", "key"),
+            ChildNames.InlineSource(name, "uid", "key"), ChildNames.ClientCertificate(name, "uid", "key", null), ChildNames.ClientCertificate(name, "uid", "key", "0a1b2c3d"),
         ];
         return children.All(child => child.Length <= 63 && Patterns.Matches(child, Patterns.DnsLabel));
     });

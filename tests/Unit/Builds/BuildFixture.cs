@@ -13,6 +13,8 @@ internal static class BuildFixture
     public const string Amd64 = "linux/amd64";
     public const string Arm64 = "linux/arm64";
 
+    public const string Authority = "0a1b2c3d";
+
     public static readonly DateTimeOffset Now = new(2026, 11, 24, 12, 0, 0, TimeSpan.Zero);
 
     public static readonly BuildOptions Options = new() { RunnerImage = "slipway/slipway:test" };
@@ -58,6 +60,7 @@ internal static class BuildFixture
         Draining = false,
         ServerName = $"farm-{Platform.Parse(platform).Dashed}-0.farm-{Platform.Parse(platform).Dashed}.builders.svc",
         Version = "v0.13.2",
+        Authority = Authority,
     };
 
     /// <summary>A builder outside the cluster.</summary>

@@ -51,7 +51,7 @@ public sealed class BuildPlannerTests
         });
 
         plan.Creates.ShouldHaveSingleItem().Metadata.Annotations[SlipwayApi.PlatformAnnotation].ShouldBe(Amd64);
-        plan.ClientCertificate.ShouldNotBeNull().Lifetime.ShouldBe(TimeSpan.FromHours(2));
+        plan.ClientCertificates.ShouldHaveSingleItem().Lifetime.ShouldBe(TimeSpan.FromHours(2));
         plan.Status.Phase.ShouldBe(Phases.Building);
         plan.Status.StartedAt.ShouldBe(Now.UtcDateTime);
         plan.Status.Platforms!.Select(platform => platform.Phase).ShouldBe([PlatformPhases.Building, PlatformPhases.Queued]);
@@ -204,9 +204,10 @@ public sealed class BuildPlannerTests
         var clean = BuildPlanner.Plan(finished with { Jobs = [] });
 
         cleaning.Deletes.Count.ShouldBe(finished.Jobs.Count);
-        cleaning.MaterialsToDelete.ShouldBe([new BuildMaterials(finished.BuildKey, ClientCertificate: true, InlineSource: false)]);
+        cleaning.MaterialsToDelete.ClientCertificates.ShouldBe([Certificate(finished)]);
+        cleaning.MaterialsToDelete.InlineSources.ShouldBeEmpty();
         clean.Deletes.ShouldBeEmpty();
-        clean.MaterialsToDelete.ShouldBeEmpty();
+        clean.MaterialsToDelete.ClientCertificates.ShouldBeEmpty();
         clean.RequeueAfter.ShouldBeNull();
     }
 
@@ -221,20 +222,7 @@ public sealed class BuildPlannerTests
         var again = BuildPlanner.Plan(finished with { Jobs = [.. finished.Jobs.Skip(1).Select(job => job with { Deleted = true })] });
 
         again.Deletes.ShouldBeEmpty();
-        again.MaterialsToDelete.ShouldBeEmpty();
-    }
-
-    [Fact]
-    public void Materials_OfJobs_AreWhatTheyMount()
-    {
-        var prepare = new BuildJob(BuildPlanner.Plan(Snapshot(Build(Amd64, Arm64))).Creates.Single(), []);
-        var build = Build(Amd64);
-        var files = new InlineBuildSource { Files = new Dictionary<string, string> { ["Dockerfile"] = "FROM scratch" } };
-        build = build with { Spec = build.Spec with { Source = new BuildSource { Inline = files } } };
-        var inline = new BuildJob(BuildPlanner.Plan(Snapshot(build).Granted(Amd64)).Creates.Single(), []);
-
-        BuildMaterials.Of([prepare]).ShouldBe([new BuildMaterials(prepare.BuildKey!, ClientCertificate: false, InlineSource: false)]);
-        BuildMaterials.Of([inline]).ShouldBe([new BuildMaterials(inline.BuildKey!, ClientCertificate: true, InlineSource: true)]);
+        again.MaterialsToDelete.ClientCertificates.ShouldBeEmpty();
     }
 
     [Requirement("R18")]
@@ -264,7 +252,7 @@ public sealed class BuildPlannerTests
 
         ending.Deletes.Count.ShouldBe(finished.Jobs.Count);
         ending.Creates.ShouldBeEmpty();
-        ending.MaterialsToDelete.ShouldBe([new BuildMaterials(finished.BuildKey, ClientCertificate: true, InlineSource: false)]);
+        ending.MaterialsToDelete.ClientCertificates.ShouldBe([Certificate(finished)]);
         ending.Status.IndexDigest.ShouldBeNull();
         again.SlotRequests.Count.ShouldBe(2);
     }
@@ -407,7 +395,7 @@ public sealed class BuildPlannerTests
         waiting.Status.Failure.ShouldBeNull();
         waiting.Creates.ShouldBeEmpty();
         again.Creates.Count.ShouldBe(2);
-        again.ClientCertificate.ShouldNotBeNull("the first one went with the Jobs");
+        again.ClientCertificates.ShouldHaveSingleItem("the first one went with the Jobs");
     }
 
     [Fact]
@@ -431,7 +419,42 @@ public sealed class BuildPlannerTests
         var plan = BuildPlanner.Plan(late.Granted(Arm64));
 
         plan.Creates.Count.ShouldBe(1);
-        plan.ClientCertificate.ShouldBeNull();
+        plan.ClientCertificates.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void Plan_WhenThePoolIsRekeyedWhileOnePlatformRuns_MakesTheOtherACertificateOfItsOwn()
+    {
+        var (snapshot, _, arm64) = BothRunning();
+        var queued = snapshot.Build.Status!.Platforms!.Select(platform => platform.Platform == Amd64 ? platform : new PlatformBuildStatus { Platform = Arm64, Phase = PlatformPhases.Queued });
+        var waiting = snapshot with
+        {
+            Jobs = [.. snapshot.Jobs.Where(job => job.Name != arm64.Name)],
+            Build = snapshot.Build with { Status = snapshot.Build.Status with { Platforms = [.. queued] } },
+        };
+        var rekeyed = Builder(Arm64) with { Authority = "99887766" };
+
+        var plan = BuildPlanner.Plan(waiting with { Slots = new Dictionary<string, SlotAnswer> { [Arm64] = SlotAnswer.Granted(rekeyed) } });
+
+        var request = plan.ClientCertificates.ShouldHaveSingleItem();
+        request.Authority.ShouldBe("99887766");
+        request.Secret.Name.ShouldNotBe(Certificate(waiting));
+        new BuildJob(plan.Creates.Single(), []).ClientCertificate.ShouldBe(request.Secret.Name);
+    }
+
+    [Fact]
+    public void Plan_WhenPlatformsStartOnBuildersOfTwoAuthorities_MakesACertificateForEach()
+    {
+        var rekeyed = Builder(Arm64) with { Authority = "99887766" };
+        var snapshot = Snapshot(OfCommit(Amd64, Arm64)) with
+        {
+            Slots = new Dictionary<string, SlotAnswer> { [Amd64] = SlotAnswer.Granted(Builder(Amd64)), [Arm64] = SlotAnswer.Granted(rekeyed) },
+        };
+
+        var plan = BuildPlanner.Plan(snapshot);
+
+        plan.ClientCertificates.Select(request => request.Authority).ShouldBe([Authority, "99887766"]);
+        plan.Creates.Select(job => new BuildJob(job, []).ClientCertificate).ShouldBe(plan.ClientCertificates.Select(request => request.Secret.Name));
     }
 
     [Fact]
@@ -653,6 +676,9 @@ public sealed class BuildPlannerTests
     private static string KubernetesJsonOf(ImageBuildStatus status) => k8s.KubernetesJson.Serialize(status);
 
     private static BuildDescription DescriptionOf(V1Job job) => RunnerJson.Deserialize<BuildDescription>(job.Spec.Template.Spec.Containers[0].Args[2]);
+
+    private static string Certificate(BuildSnapshot snapshot) =>
+        ChildNames.ClientCertificate(snapshot.Build.Metadata.Name, snapshot.Build.Metadata.Uid, snapshot.BuildKey, Authority);
 
     private static V1Alpha1ImageBuild OfCommit(params string[] platforms)
     {

@@ -17,7 +17,7 @@ public sealed class BuilderOfBuildTests
         var plan = BuildPlanner.Plan(Snapshot(OfCommit(Arm64)).With(Arm64, Outside));
 
         plan.Creates.ShouldHaveSingleItem();
-        plan.ClientCertificate.ShouldBeNull();
+        plan.ClientCertificates.ShouldBeEmpty();
     }
 
     [Fact]
@@ -25,12 +25,12 @@ public sealed class BuilderOfBuildTests
     {
         var snapshot = Snapshot(OfCommit(Amd64, Arm64)).With(Arm64, Outside);
         var first = BuildPlanner.Plan(snapshot);
-        first.ClientCertificate.ShouldBeNull();
+        first.ClientCertificates.ShouldBeEmpty();
 
         var second = BuildPlanner.Plan(snapshot.After(first).Granted(Amd64));
 
         second.Creates.ShouldHaveSingleItem();
-        second.ClientCertificate.ShouldNotBeNull();
+        second.ClientCertificates.ShouldHaveSingleItem();
     }
 
     [Fact]
@@ -38,17 +38,18 @@ public sealed class BuilderOfBuildTests
     {
         var snapshot = Snapshot(OfCommit(Amd64, Arm64)).Granted(Amd64);
         var first = BuildPlanner.Plan(snapshot);
-        first.ClientCertificate.ShouldNotBeNull();
+        first.ClientCertificates.ShouldHaveSingleItem();
 
-        BuildPlanner.Plan(snapshot.After(first).With(Arm64, Outside)).ClientCertificate.ShouldBeNull();
+        BuildPlanner.Plan(snapshot.After(first).With(Arm64, Outside)).ClientCertificates.ShouldBeEmpty();
     }
 
     [Fact]
     public void Materials_OfAJobOutside_LeaveTheUsersSecretAlone()
     {
-        var job = Running(BuildPlanner.Plan(Snapshot(OfCommit(Arm64)).With(Arm64, Outside)).Creates.Single());
+        var build = OfCommit(Arm64);
+        var job = Running(BuildPlanner.Plan(Snapshot(build).With(Arm64, Outside)).Creates.Single());
 
-        BuildMaterials.Of([job]).ShouldAllBe(materials => !materials.ClientCertificate);
+        BuildMaterials.Of(build, [job]).ClientCertificates.ShouldBeEmpty();
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using k8s.Models;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using NSubstitute;
+using NSubstitute.ExceptionExtensions;
 using Slipway.Api;
 using Slipway.Builds;
 using Slipway.Kube;
@@ -20,6 +21,7 @@ public sealed class ImageBuildControllerTests
     private readonly FakeCluster _cluster = new();
     private readonly ISlots _slots = Substitute.For<ISlots>();
     private readonly ImageBuildController _controller;
+    private readonly IClientCertificates _certificates = Substitute.For<IClientCertificates>();
 
     public ImageBuildControllerTests()
     {
@@ -28,7 +30,7 @@ public sealed class ImageBuildControllerTests
             new FakeStore<V1Alpha1BuilderPool>(_cluster), new FakeStore<V1Job>(_cluster, keys: BuildObserver.OwnerOf), new FakeStore<V1Pod>(_cluster, keys: BuildObserver.OwnerOf),
             new FakeStore<V1Namespace>(_cluster), deleter, Options, new FakeTimeProvider(Now));
         _controller = new ImageBuildController(
-            observer, _cluster, deleter, new StatusWriter(_cluster), _slots, Substitute.For<IClientCertificates>(), Substitute.For<IEventRecorder>(), NullLogger<ImageBuildController>.Instance);
+            observer, _cluster, deleter, new StatusWriter(_cluster), _slots, _certificates, Substitute.For<IEventRecorder>(), NullLogger<ImageBuildController>.Instance);
     }
 
     [Fact]
@@ -62,5 +64,21 @@ public sealed class ImageBuildControllerTests
         await _controller.ReconcileAsync(_cluster.Find<V1Alpha1ImageBuild>(NamespacedName.Of(changed))!, TestContext.Current.CancellationToken);
 
         _cluster.Calls.Select(call => string.Join(' ', call.Split(' ').Take(2))).ShouldBe(["DELETE Secret", "DELETE Job", "STATUS ImageBuild"]);
+    }
+
+    [Fact]
+    public async Task Reconcile_WhenThePoolIsRekeyedUnderIt_StartsNoJobAndComesAgain()
+    {
+        var build = Build(Amd64);
+        _cluster.Put(Pool());
+        _cluster.Put(build);
+        _slots.Request([]).ReturnsForAnyArgs(new Dictionary<string, SlotAnswer> { [Amd64] = SlotAnswer.Granted(Builder()) });
+        _certificates.IssueClientAsync(default!, default, default, default, TestContext.Current.CancellationToken).ThrowsAsyncForAnyArgs(new AuthorityChangedException(Pool()));
+
+        var result = await _controller.ReconcileAsync(_cluster.Find<V1Alpha1ImageBuild>(NamespacedName.Of(build))!, TestContext.Current.CancellationToken);
+
+        result.IsSuccess.ShouldBeFalse();
+        await _certificates.Received().IssueClientAsync(Arg.Any<V1Alpha1BuilderPool>(), Authority, Arg.Any<NamespacedName>(), Arg.Any<TimeSpan>(), TestContext.Current.CancellationToken);
+        _cluster.Calls.ShouldNotContain(call => call.StartsWith("CREATE", StringComparison.Ordinal) || call.StartsWith("STATUS", StringComparison.Ordinal));
     }
 }

@@ -12,7 +12,7 @@ public class CertificatesTests
     [Fact]
     public void Server_WhenIssued_IsTrustedForEveryPodBehindItsService()
     {
-        using var server = Load(Certificates.Server(Authority, "*.farm-linux-amd64.builders.svc", Serial, Now));
+        using var server = Load(Certificates.Server(Authority, "*.farm-linux-amd64.builders.svc", Serial, Now, TimeSpan.FromDays(365)));
 
         IsTrusted(server, Authority, "1.3.6.1.5.5.7.3.1").ShouldBeTrue();
         server.MatchesHostname("farm-linux-amd64-7.farm-linux-amd64.builders.svc").ShouldBeTrue();
@@ -23,7 +23,7 @@ public class CertificatesTests
     public void Client_WhenIssued_IsNoServerAndServerNoClient()
     {
         using var client = Load(Certificates.Client(Authority, "build", Serial, Now, TimeSpan.FromHours(2)));
-        using var server = Load(Certificates.Server(Authority, "*.x.y.svc", Serial, Now));
+        using var server = Load(Certificates.Server(Authority, "*.x.y.svc", Serial, Now, TimeSpan.FromDays(365)));
 
         IsTrusted(client, Authority, "1.3.6.1.5.5.7.3.2").ShouldBeTrue();
         IsTrusted(client, Authority, "1.3.6.1.5.5.7.3.1").ShouldBeFalse();

@@ -13,6 +13,7 @@ using Slipway.Kube.Writing;
 using Slipway.Pki;
 using Slipway.Pools;
 using Slipway.Scheduling;
+using Slipway.Tests.Unit.Pki;
 
 namespace Slipway.Tests.Unit.Pools;
 
@@ -24,6 +25,7 @@ public class BuilderPoolControllerTests
     private readonly FakeTimeProvider _time = new(PoolWorld.Now);
     private readonly RecordingLogger _log = new();
     private readonly FakeStore<V1Alpha1BuilderPool> _pools;
+    private readonly FakeStore<V1Secret> _authorities;
     private readonly BuilderPoolController _controller;
     private readonly Queues _queues = new();
     private readonly IEventRecorder _events = Substitute.For<IEventRecorder>();
@@ -32,11 +34,12 @@ public class BuilderPoolControllerTests
     public BuilderPoolControllerTests()
     {
         _pools = new FakeStore<V1Alpha1BuilderPool>(_cluster);
-        var authority = new PoolAuthority(_cluster, new PkiOptions { OperatorNamespace = "slipway-system" }, _time);
+        _authorities = new FakeStore<V1Secret>(_cluster, PoolAuthorityTests.IsAuthority);
+        var authority = new PoolAuthority(_authorities, _cluster, new PkiOptions { OperatorNamespace = "slipway-system" }, _time);
         var observer = new PoolObserver(
             new FakeStore<V1StatefulSet>(_cluster, IsOurs, item => PoolLabels.PoolOf(item).Select(pool => pool.ToString())), new FakeStore<V1Service>(_cluster, IsOurs),
             new FakeStore<V1ConfigMap>(_cluster, IsOurs), new FakeStore<V1Pod>(_cluster, IsOurs, item => PoolLabels.PoolOf(item).Select(pool => pool.ToString())),
-            new FakeStore<V1Node>(_cluster), _queues, new Circuits(_pools, Substitute.For<IReconcileTrigger<V1Alpha1BuilderPool>>(), _time), new PoolOptions(), _ => _errors, _time);
+            new FakeStore<V1Node>(_cluster), authority, _queues, new Circuits(_pools, Substitute.For<IReconcileTrigger<V1Alpha1BuilderPool>>(), _time), new PoolOptions(), _ => _errors, _time);
         _controller = new BuilderPoolController(
             observer, authority, new AuthoritySweep(authority, _pools), _cluster, new Applier(_cluster, new OperatorOptions()), new Deleter(_cluster),
             new StatusWriter(_cluster), new StatusPace(_time), Substitute.For<IPoolWatcher>(), _queues, _events, _log);
@@ -155,7 +158,7 @@ public class BuilderPoolControllerTests
     public async Task Reconcile_WhenItTouchesSecretsOfOthers_OnlyCreatesAndDeletes()
     {
         await ReconcileAsync();
-        _time.Advance(Certificates.ServerLifetime);
+        _time.Advance(PoolOptions.DefaultServerCertificateLifetime);
         await ReconcileAsync();
 
         _cluster.Calls.Where(call => call.Contains("Secret builders/", StringComparison.Ordinal)).Select(call => call.Split(' ')[0]).Distinct()
@@ -501,6 +504,77 @@ public class BuilderPoolControllerTests
     }
 
     private string[] PodUids() => [.. _cluster.All<V1Pod>().OrderBy(pod => pod.Metadata.Name, StringComparer.Ordinal).Select(pod => pod.Metadata.Uid)];
+    // The store shows neither what was deleted nor what was made in its place, and two passes are at it.
+    [Fact]
+    public async Task Reconcile_WhenTheAuthorityIsDeletedAndPassesMeet_MakesExactlyOneNewOne()
+    {
+        _cluster.Put(PoolWorld.Pool(PoolWorld.Platform(), PoolWorld.Platform("linux/arm64")));
+        await ReconcileAsync();
+        var old = DeleteAuthority();
+        _authorities.Shows = _ => false;
+        _cluster.OnCall = call =>
+        {
+            if (!call.StartsWith("CREATE Secret slipway-system/", StringComparison.Ordinal)) return;
+            _cluster.OnCall = null;
+            ReconcileAsync().IsCompletedSuccessfully.ShouldBeTrue();
+        };
+
+        await ReconcileAsync();
+
+        var authority = _cluster.All<V1Secret>().Single(PoolAuthorityTests.IsAuthority);
+        PkiObjects.Known(authority).Id.ShouldNotBe(PkiObjects.Known(old).Id);
+        foreach (var set in _cluster.All<V1StatefulSet>())
+        {
+            var volume = set.Spec.Template.Spec.Volumes.Single(volume => volume.Secret is not null);
+            _cluster.Find<V1Secret>(new("builders", volume.Secret.SecretName))!.Data["ca.crt"].ShouldBe(authority.Data["tls.crt"]);
+            set.Spec.Template.Metadata.Annotations[SlipwayApi.CertificateAuthorityAnnotation].ShouldBe(PkiObjects.Known(authority).Id);
+        }
+    }
+
+    [Fact]
+    public async Task Reconcile_WhenTheAuthorityGoesWhileItPlans_IssuesNothingAndComesAgain()
+    {
+        await ReconcileAsync();
+        _time.Advance(PoolOptions.DefaultServerCertificateLifetime);
+        _cluster.Remove<V1Service>(new("builders", "farm-linux-amd64"));
+        _cluster.OnCall = call => { if (call.StartsWith("GET Service", StringComparison.Ordinal)) DeleteAuthority(); };
+        _cluster.Calls.Clear();
+
+        (await ReconcileAsync()).IsSuccess.ShouldBeFalse();
+        Writes().ShouldBeEmpty();
+        _cluster.OnCall = null;
+
+        (await ReconcileAsync()).IsSuccess.ShouldBeTrue();
+        _cluster.All<V1Secret>().ShouldContain(secret => PoolAuthorityTests.IsAuthority(secret));
+    }
+
+    [Fact]
+    public async Task Reconcile_WhenAPassWasInterruptedBetweenDeletionAndForgetting_DeletesAgainAndForgets()
+    {
+        await ReconcileAsync();
+        _time.Advance(PoolOptions.DefaultServerCertificateLifetime);
+        await ReconcileAsync();
+        var set = _cluster.All<V1StatefulSet>().Single();
+        (set.Metadata.Generation, set.Status) = (2, new V1StatefulSetStatus { Replicas = 1, ObservedGeneration = 2 });
+        _cluster.Put(set);
+        _cluster.OnCall = call => { if (call.StartsWith("APPLY", StringComparison.Ordinal)) throw new HttpRequestException("gone"); };
+        await Should.ThrowAsync<HttpRequestException>(ReconcileAsync);
+        _cluster.OnCall = null;
+        _cluster.Calls.Clear();
+
+        await ReconcileAsync();
+
+        Writes().ShouldBe([$"DELETE Secret {SecretKey()}", $"APPLY StatefulSet {Set}"]);
+        _cluster.All<V1StatefulSet>().Single().Metadata.Annotations.ShouldNotContainKey(SlipwayApi.EarlierCertificatesAnnotation);
+        _cluster.All<V1Secret>().Count(secret => secret.Metadata.NamespaceProperty == "builders").ShouldBe(1);
+    }
+
+    private V1Secret DeleteAuthority()
+    {
+        var authority = _cluster.All<V1Secret>().Single(PoolAuthorityTests.IsAuthority);
+        _cluster.Remove<V1Secret>(NamespacedName.Of(authority));
+        return authority;
+    }
 
     private Task<ReconciliationResult<V1Alpha1BuilderPool>> ReconcileAsync() =>
         _controller.ReconcileAsync(Pool(), TestContext.Current.CancellationToken);

@@ -129,9 +129,14 @@ internal sealed class FakeStore<T>(FakeCluster cluster, Func<T, bool>? selector 
 {
     public bool HasSynced { get; set; } = true;
 
-    public T? Get(NamespacedName key) => cluster.Find<T>(key) is { } found && (selector?.Invoke(found) ?? true) ? found : null;
+    /// <summary>False for what the informer has not been told of yet.</summary>
+    public Func<T, bool> Shows { get; set; } = _ => true;
 
-    public IReadOnlyList<T> List() => [.. cluster.All<T>().Where(selector ?? (_ => true))];
+    public T? Get(NamespacedName key) => cluster.Find<T>(key) is { } found && IsSeen(found) ? found : null;
+
+    public IReadOnlyList<T> List() => [.. cluster.All<T>().Where(IsSeen)];
 
     public IReadOnlyList<T> ByIndex(string index, string key) => [.. List().Where(item => keys!(item).Contains(key))];
+
+    private bool IsSeen(T item) => (selector?.Invoke(item) ?? true) && Shows(item);
 }

@@ -144,7 +144,7 @@ public class PoolPlannerTests
     {
         var pool = PoolWorld.Pool();
         var live = PoolWorld.Live(pool, pool.Spec.Platforms[0]);
-        var snapshot = PoolWorld.Snapshot(pool) with { StatefulSets = [live], Now = PoolWorld.Certificate.Expires - (Certificates.ServerLifetime / 3) };
+        var snapshot = PoolWorld.Snapshot(pool) with { StatefulSets = [live], Now = PoolWorld.Certificate.Expires - (PoolOptions.DefaultServerCertificateLifetime / 3) };
 
         var order = PoolPlanner.Plan(snapshot).Certificates.ShouldHaveSingleItem();
         var again = PoolPlanner.Plan(snapshot with { Now = snapshot.Now.AddMinutes(5) }).Certificates.ShouldHaveSingleItem();

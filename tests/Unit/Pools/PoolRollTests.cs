@@ -1,4 +1,6 @@
+using System.Globalization;
 using Slipway.Api;
+using Slipway.Pki;
 using Slipway.Pools;
 
 namespace Slipway.Tests.Unit.Pools;
@@ -79,30 +81,63 @@ public class PoolRollTests
 
     // A broken image never gets ready: waiting for the others would keep the mended one out for ever.
     [Fact]
-    public void Broken_WhenOutdatedBuildersNeverGotReady_AreAllOfThem()
+    public void Useless_WhenOutdatedBuildersNeverGotReady_AreAllOfThem()
     {
         var (snapshot, _) = Outdated(3);
         foreach (var pod in snapshot.Pods.Take(2)) pod.Unready();
 
-        PoolRoll.Broken(snapshot, Platform(snapshot)).Select(builder => builder.Ordinal).ShouldBe([0, 1]);
+        PoolRoll.Useless(snapshot, Platform(snapshot)).Select(builder => builder.Ordinal).ShouldBe([0, 1]);
     }
 
     [Fact]
-    public void Broken_WhenABuildRunsOnIt_LeavesIt()
+    public void Useless_WhenABuildRunsOnIt_LeavesIt()
     {
         var (snapshot, _) = Outdated(2);
         snapshot.Pods[0].Unready();
 
-        PoolRoll.Broken(snapshot.Building((0, 1)), Platform(snapshot)).ShouldBeEmpty();
+        PoolRoll.Useless(snapshot.Building((0, 1)), Platform(snapshot)).ShouldBeEmpty();
     }
 
     [Fact]
-    public void Broken_WhenItIsOfTheTemplate_LeavesIt()
+    public void Useless_WhenItIsOfTheTemplate_LeavesIt()
     {
         var (snapshot, _) = PoolWorld.Farm(2);
         snapshot.Pods[0].Unready();
 
-        PoolRoll.Broken(snapshot, Platform(snapshot)).ShouldBeEmpty();
+        PoolRoll.Useless(snapshot, Platform(snapshot)).ShouldBeEmpty();
+    }
+
+    // No client certificate can be made for any of them, so nothing is lost by all of them going at once.
+    [Fact]
+    public void Useless_WhenThePoolWasRekeyed_AreAllThatAreIdle()
+    {
+        var (snapshot, _) = Outdated(3);
+        snapshot = (snapshot with { Authority = new KnownAuthority("ffffffff", PoolWorld.Now) }).Building((1, 1));
+
+        PoolRoll.Useless(snapshot, Platform(snapshot)).Select(builder => builder.Ordinal).ShouldBe([0, 2]);
+        PoolDrain.Of(snapshot, Platform(snapshot)).Drained.ShouldBe([.. Enumerable.Range(0, 3).Select(PoolWorld.UidOf)], ignoreOrder: true);
+    }
+
+    // A pod that is made from the old template would come back with the old authority's certificate.
+    [Fact]
+    public void Useless_WhenThePoolWasRekeyedAndTheTemplateDoesNotShowItYet_AreNone()
+    {
+        var (snapshot, _) = PoolWorld.Farm(2);
+
+        PoolRoll.Useless(snapshot with { Authority = new KnownAuthority("ffffffff", PoolWorld.Now) }, Platform(snapshot)).ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData(60, 0)]
+    [InlineData(30, 2)]
+    [InlineData(-60, 2)]
+    public void Useless_WhenTheirCertificatesEnd_AreThoseThatLetNoNewBuildIn(int seconds, int expected)
+    {
+        var (snapshot, _) = Outdated(2);
+        foreach (var pod in snapshot.Pods)
+            pod.Metadata.Annotations[SlipwayApi.CertificateExpiryAnnotation] = PoolWorld.Now.AddSeconds(seconds).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+
+        PoolRoll.Useless(snapshot, Platform(snapshot)).Count().ShouldBe(expected);
     }
 
     private static (PoolSnapshot Snapshot, k8s.Models.V1StatefulSet Set) Outdated(int builders)

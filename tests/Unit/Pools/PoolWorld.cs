@@ -1,6 +1,7 @@
 using k8s;
 using k8s.Models;
 using Slipway.Api;
+using Slipway.Pki;
 using Slipway.Pools;
 using Slipway.Scheduling;
 
@@ -11,7 +12,8 @@ internal static class PoolWorld
 {
     public const string PoolUid = "5d2c8a4e-0000-4000-8000-000000000001";
     public static readonly DateTimeOffset Now = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);
-    public static readonly ServerCertificate Certificate = new("00112233aabbccdd", new DateTimeOffset(2027, 3, 1, 12, 0, 0, TimeSpan.Zero));
+    public static readonly KnownAuthority Authority = new("0a1b2c3d", Now.AddDays(-1));
+    public static readonly ServerCertificate Certificate = new("00112233aabbccdd", new DateTimeOffset(2027, 3, 1, 12, 0, 0, TimeSpan.Zero), Authority.Id);
 
     public static V1Alpha1BuilderPool Pool(params PoolPlatform[] platforms) => new()
     {
@@ -26,7 +28,7 @@ internal static class PoolWorld
         Storage = size is null ? null : new PoolStorage { Size = new ResourceQuantity(size), StorageClassName = storageClass },
     };
 
-    public static PoolSnapshot Snapshot(V1Alpha1BuilderPool pool) => new() { Pool = pool, Options = new PoolOptions(), Now = Now };
+    public static PoolSnapshot Snapshot(V1Alpha1BuilderPool pool) => new() { Pool = pool, Options = new PoolOptions(), Authority = Authority, Now = Now };
 
     /// <summary>The StatefulSet as the server keeps it.</summary>
     public static V1StatefulSet Live(V1Alpha1BuilderPool pool, PoolPlatform platform)
@@ -46,6 +48,7 @@ internal static class PoolWorld
             Uid = $"uid-of-{set.Metadata.Name}-{ordinal}",
             Labels = set.Spec.Template.Metadata.Labels,
             Annotations = new Dictionary<string, string>(set.Spec.Template.Metadata.Annotations),
+            CreationTimestamp = Now.UtcDateTime,
             OwnerReferences = [new V1OwnerReference { ApiVersion = "apps/v1", Kind = "StatefulSet", Name = set.Metadata.Name, Uid = set.Metadata.Uid, Controller = true }],
         },
         Spec = set.Spec.Template.Spec with { NodeName = "node-1" },

@@ -81,11 +81,10 @@ public class PoolsRegistrationTests
         var services = new ServiceCollection();
         services.AddLogging();
         services.AddSingleton<IKubeClient>(new FakeCluster());
-        services.AddSingleton(new PkiOptions { OperatorNamespace = "slipway-system" });
         services.AddSingleton<PoolValidation>(_ => []);
         services.AddSingleton(Substitute.For<IReconcileTrigger<V1Alpha1ImageBuild>>());
         services.AddScheduling();
-        services.AddKubernetesOperator().AddInformer<V1Pod>().AddInformer<V1Job>().AddPools(new PoolOptions());
+        services.AddKubernetesOperator().AddInformer<V1Pod>().AddInformer<V1Job>().AddPools(new PoolOptions(), new PkiOptions { OperatorNamespace = "slipway-system" });
         return services;
     }
 }
