@@ -35,6 +35,9 @@ internal static class Reasons
     public const string BuilderImagePullFailed = nameof(BuilderImagePullFailed);
     public const string BuilderUnschedulable = nameof(BuilderUnschedulable);
     public const string BuilderCrashing = nameof(BuilderCrashing);
+    public const string BuilderLowDisk = nameof(BuilderLowDisk);
+    public const string ApiServerUnknown = nameof(ApiServerUnknown);
+    public const string KnownVulnerabilities = nameof(KnownVulnerabilities);
     public const string NameTaken = nameof(NameTaken);
     public const string StorageImmutable = nameof(StorageImmutable);
 

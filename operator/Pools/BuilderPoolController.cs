@@ -13,13 +13,13 @@ using Slipway.Scheduling;
 namespace Slipway.Pools;
 
 /// <summary>
-/// Brings a pool's StatefulSets, Services, ConfigMaps and certificates in line with its spec. Secrets are created and deleted, never
+/// Brings a pool's StatefulSets, Services, ConfigMaps, NetworkPolicy and certificates in line with its spec. Secrets are created and deleted, never
 /// read: the rights on those of the operator's own namespace are a Role there.
 /// </summary>
 [EntityRbac(typeof(V1Alpha1BuilderPool), Verbs = RbacVerb.Get | RbacVerb.List | RbacVerb.Watch)]
 [GenericRbac(Groups = [SlipwayApi.Group], Resources = ["builderpools/status"], Verbs = RbacVerb.Patch)]
 [GenericRbac(Groups = [SlipwayApi.Group], Resources = ["builderpools/finalizers"], Verbs = RbacVerb.Update)]
-[EntityRbac(typeof(V1StatefulSet), typeof(V1Service), typeof(V1ConfigMap),
+[EntityRbac(typeof(V1StatefulSet), typeof(V1Service), typeof(V1ConfigMap), typeof(V1NetworkPolicy),
     Verbs = RbacVerb.Get | RbacVerb.List | RbacVerb.Watch | RbacVerb.Create | RbacVerb.Patch | RbacVerb.Delete)]
 [EntityRbac(typeof(V1Pod), Verbs = RbacVerb.Get | RbacVerb.List | RbacVerb.Watch)]
 [EntityRbac(typeof(V1Secret), Verbs = RbacVerb.Create | RbacVerb.Delete)]
@@ -43,6 +43,7 @@ internal sealed partial class BuilderPoolController(
         foreach (var order in plan.Certificates) await IssueAsync(entity, order, snapshot.Now, cancellationToken);
         foreach (var wanted in plan.Objects) await ApplyAsync(wanted, cancellationToken);
         foreach (var retired in plan.Retired) await RetireAsync(retired, cancellationToken);
+        if (plan.RetiredPolicy is { } policy) await RetireAsync(policy, cancellationToken);
         var written = await status.WriteAsync(entity, entity with { Status = plan.Status }, cancellationToken);
         // After the write: only the pass that made the change tells of it.
         if (ReadyTransition.Of(entity, entity.Status?.Conditions, plan.Status.Conditions) is { } news) events.Record(news);
@@ -80,6 +81,7 @@ internal sealed partial class BuilderPoolController(
             V1StatefulSet => await client.GetOrDefaultAsync<V1StatefulSet>(NamespacedName.Of(wanted), cancellationToken),
             V1Service => await client.GetOrDefaultAsync<V1Service>(NamespacedName.Of(wanted), cancellationToken),
             V1ConfigMap => await client.GetOrDefaultAsync<V1ConfigMap>(NamespacedName.Of(wanted), cancellationToken),
+            V1NetworkPolicy => await client.GetOrDefaultAsync<V1NetworkPolicy>(NamespacedName.Of(wanted), cancellationToken),
             _ => throw new ArgumentException($"A pool makes no {wanted.Kind}.", nameof(wanted)),
         };
 
@@ -88,6 +90,7 @@ internal sealed partial class BuilderPoolController(
         V1StatefulSet set => ApplyAsync(set, cancellationToken),
         V1Service service => ApplyAsync(service, cancellationToken),
         V1ConfigMap config => ApplyAsync(config, cancellationToken),
+        V1NetworkPolicy policy => ApplyAsync(policy, cancellationToken),
         _ => throw new ArgumentException($"A pool makes no {wanted.Kind}.", nameof(wanted)),
     };
 
@@ -130,6 +133,13 @@ internal sealed partial class BuilderPoolController(
         LogRetired(key);
     }
 
+    private async Task RetireAsync(V1NetworkPolicy policy, CancellationToken cancellationToken)
+    {
+        var key = NamespacedName.Of(policy);
+        await client.DeleteAsync<V1NetworkPolicy>(key, policy.Metadata.Uid, PropagationPolicy.Background, cancellationToken);
+        LogPolicyRetired(key);
+    }
+
     private void LogTransition(V1Alpha1BuilderPool pool, BuilderPoolStatus now)
     {
         var before = pool.Status?.Conditions?.FirstOrDefault(condition => condition.Type == Conditions.Ready);
@@ -147,6 +157,9 @@ internal sealed partial class BuilderPoolController(
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Deleted StatefulSet {Name}: its pool no longer has this platform")]
     private partial void LogRetired(NamespacedName name);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Deleted NetworkPolicy {Name}: its pool wants none")]
+    private partial void LogPolicyRetired(NamespacedName name);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Deleted {Count} certificate authorities of pools that are gone")]
     private partial void LogSwept(int count);

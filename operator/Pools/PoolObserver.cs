@@ -9,8 +9,8 @@ namespace Slipway.Pools;
 
 /// <summary>Puts together what the stores know of a pool. No writes, no calls.</summary>
 internal sealed class PoolObserver(
-    IStore<V1StatefulSet> statefulSets, IStore<V1Service> services, IStore<V1ConfigMap> configMaps, IStore<V1Pod> pods,
-    IQueueCounters queues, PoolOptions options, PoolValidation validate, TimeProvider time)
+    IStore<V1StatefulSet> statefulSets, IStore<V1Service> services, IStore<V1ConfigMap> configMaps, IStore<V1NetworkPolicy> policies, IStore<V1Pod> pods,
+    ApiServerAddresses apiServer, IQueueCounters queues, PoolOptions options, PoolValidation validate, TimeProvider time)
 {
     public PoolSnapshot Observe(V1Alpha1BuilderPool pool)
     {
@@ -20,6 +20,7 @@ internal sealed class PoolObserver(
         IReadOnlyList<V1StatefulSet> sets = [.. statefulSets.ByIndex(PoolReader.PoolIndex, key.ToString())
             .Concat(needed.Select(name => statefulSets.Get(new NamespacedName(key.Namespace, name))).OfType<V1StatefulSet>())
             .DistinctBy(set => set.Metadata.Name)];
+        var policy = policies.Get(new NamespacedName(key.Namespace, ChildNames.NetworkPolicy(key.Name)));
         var snapshot = new PoolSnapshot
         {
             Pool = pool,
@@ -27,11 +28,17 @@ internal sealed class PoolObserver(
             Now = time.GetUtcNow(),
             Errors = errors,
             StatefulSets = sets,
+            ApiServer = apiServer(),
             Pods = pods.ByIndex(PoolReader.PoolIndex, key.ToString()),
             Queues = PlatformsOf(pool, sets).ToDictionary(platform => platform, platform => queues.Of(key, platform)),
         };
         var beside = needed.SelectMany(name => Beside(key.Namespace, name));
-        return snapshot with { Foreign = [.. beside.Where(entity => !snapshot.Owns(entity.Metadata))] };
+        if (policy is not null && BuilderNetworkPolicy.IsWanted(pool)) beside = beside.Append(policy);
+        return snapshot with
+        {
+            Foreign = [.. beside.Where(entity => !snapshot.Owns(entity.Metadata))],
+            NetworkPolicy = policy is not null && snapshot.Owns(policy.Metadata) ? policy : null,
+        };
     }
 
     /// <summary>The object of that kind and name as its store knows it.</summary>
@@ -40,6 +47,7 @@ internal sealed class PoolObserver(
         V1StatefulSet => statefulSets.Get(NamespacedName.Of(wanted)),
         V1Service => services.Get(NamespacedName.Of(wanted)),
         V1ConfigMap => configMaps.Get(NamespacedName.Of(wanted)),
+        V1NetworkPolicy => policies.Get(NamespacedName.Of(wanted)),
         _ => throw new ArgumentException($"A pool makes no {wanted.Kind}.", nameof(wanted)),
     };
 

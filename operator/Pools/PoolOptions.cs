@@ -22,6 +22,9 @@ internal sealed record PoolOptions
 
     public bool HasAppArmorField => ServerVersion >= new Version(1, 30);
 
+    /// <summary>discovery.k8s.io/v1.</summary>
+    public bool HasEndpointSlices => ServerVersion >= new Version(1, 21);
+
     /// <summary>Beta and on by default from there; before, volumes of a deleted pool stay until somebody deletes them.</summary>
     public bool HasVolumeRetention => ServerVersion >= new Version(1, 27);
 }

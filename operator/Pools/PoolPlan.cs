@@ -17,6 +17,9 @@ internal sealed record PoolPlan
     /// <summary>StatefulSets of platforms that the pool no longer has and no build runs on; each with its Service and ConfigMap.</summary>
     public IReadOnlyList<V1StatefulSet> Retired { get; init; } = [];
 
+    /// <summary>The pool's NetworkPolicy, where it shall have none any more.</summary>
+    public V1NetworkPolicy? RetiredPolicy { get; init; }
+
     public required BuilderPoolStatus Status { get; init; }
 
     /// <summary>When to look again although nothing has changed.</summary>

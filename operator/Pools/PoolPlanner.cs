@@ -21,7 +21,7 @@ internal static class PoolPlanner
     /// <summary>A third of the lifetime is left for builders to start anew by themselves.</summary>
     private static readonly TimeSpan RenewBefore = Certificates.ServerLifetime / 3;
 
-    private static readonly Func<PoolSnapshot, PoolPlan?>[] Rules = [Invalid, LeftoversGoing, NameTaken, StorageImmutable, Keep];
+    private static readonly Func<PoolSnapshot, PoolPlan?>[] Rules = [Invalid, LeftoversGoing, NameTaken, StorageImmutable, ApiServerUnknown, Keep];
 
     public static PoolPlan Plan(PoolSnapshot snapshot) =>
         Rules.Select(rule => rule(snapshot)).First(plan => plan is not null)!;
@@ -69,11 +69,24 @@ internal static class PoolPlanner
         };
     }
 
+    /// <summary>A policy that is there stays as it is; without any, builders would start with the API server in their reach.</summary>
+    private static PoolPlan? ApiServerUnknown(PoolSnapshot snapshot) =>
+        !BuilderNetworkPolicy.IsWanted(snapshot.Pool) || snapshot.ApiServer.Count > 0 || snapshot.NetworkPolicy is not null ? null : new PoolPlan
+        {
+            Status = PoolProgress.Reconciling(
+                snapshot, Reasons.ApiServerUnknown,
+                "Waiting for the addresses behind Service kubernetes of namespace default, which the pool's NetworkPolicy keeps builders from. "
+                + "If the cluster has none, set spec.networkPolicy.mode: None."),
+        };
+
     private static PoolPlan Keep(PoolSnapshot snapshot)
     {
         var orders = new List<CertificateOrder>();
         var objects = new List<IKubernetesObject<V1ObjectMeta>>();
         var renewals = new List<DateTimeOffset>();
+        var walled = BuilderNetworkPolicy.IsWanted(snapshot.Pool);
+        // Before the builders: none shall be without it.
+        if (walled && snapshot.ApiServer.Count > 0) objects.Add(BuilderNetworkPolicy.Policy(snapshot.Pool, snapshot.ApiServer));
         foreach (var platform in snapshot.Pool.Spec.Platforms.OrderBy(platform => platform.Platform, StringComparer.Ordinal))
         {
             var name = PoolObjects.Name(snapshot.Pool, platform);
@@ -96,6 +109,7 @@ internal static class PoolPlanner
             Certificates = orders,
             Objects = objects,
             Retired = retired,
+            RetiredPolicy = walled ? null : snapshot.NetworkPolicy,
             Status = PoolProgress.Status(snapshot),
             LookAgainAfter = waits.Min(),
         };

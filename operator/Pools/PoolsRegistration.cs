@@ -14,7 +14,7 @@ internal static class PoolsRegistration
     private const string BuilderSelector = $"{SlipwayApi.ManagedBySelector},{SlipwayApi.ComponentLabel}={SlipwayApi.BuilderComponent}";
 
     /// <summary>
-    /// The pools' controller with the informers of pools, StatefulSets, Services and ConfigMaps. The caller adds the informers of pods
+    /// The pools' controller with the informers of all that it makes and of the API server's addresses. The caller adds the informers of pods
     /// and Jobs, the index of pods by pool (AddScheduling), <see cref="PkiOptions"/> and a <see cref="PoolValidation"/>.
     /// </summary>
     public static OperatorBuilder AddPools(this OperatorBuilder builder, PoolOptions options)
@@ -29,12 +29,16 @@ internal static class PoolsRegistration
             .AddInformer<V1StatefulSet>(BuilderSelector)
             .AddInformer<V1Service>(BuilderSelector)
             .AddInformer<V1ConfigMap>(BuilderSelector)
+            .AddInformer<V1NetworkPolicy>(BuilderSelector)
+            .AddApiServerAddresses(options)
             .AddIndex<V1StatefulSet>(PoolReader.PoolIndex, PoolReader.PoolOf)
             .AddController<BuilderPoolController, V1Alpha1BuilderPool>(pools => pools
                 .StartsWith(AuthoritySweep.AtStart)
                 .Owns<V1StatefulSet>()
                 .Owns<V1Service>()
                 .Owns<V1ConfigMap>()
+                .Owns<V1NetworkPolicy>()
+                .WatchesApiServer(options)
                 // By label, so that a foreign StatefulSet that blocks a pool and goes away wakes it.
                 .Watches<V1StatefulSet>(_ => (old, now) => PoolLabels.PoolOf(old).Concat(PoolLabels.PoolOf(now)))
                 // Pods belong to the StatefulSet, not to the pool.

@@ -46,7 +46,7 @@ public sealed class OperatorHostTests : IAsyncLifetime
     [Fact]
     public void Informers_WhenListed_KeepNoSecret() =>
         _app.Services.GetServices<IInformer>().Select(informer => informer.Name).ShouldBe(
-            ["builderpools", "imagebuilds", "jobs", "pods", "statefulsets", "services", "configmaps", "namespaces"], ignoreOrder: true);
+            ["builderpools", "imagebuilds", "jobs", "pods", "statefulsets", "services", "configmaps", "networkpolicies", "endpointslices", "namespaces"], ignoreOrder: true);
 
     [Requirement("R23")]
     [Fact]

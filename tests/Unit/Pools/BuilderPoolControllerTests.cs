@@ -26,6 +26,7 @@ public class BuilderPoolControllerTests
     private readonly Queues _queues = new();
     private readonly IEventRecorder _events = Substitute.For<IEventRecorder>();
     private IReadOnlyList<string> _errors = [];
+    private IReadOnlyList<string> _apiServer = [PoolWorld.ApiServer];
 
     public BuilderPoolControllerTests()
     {
@@ -33,8 +34,8 @@ public class BuilderPoolControllerTests
         var authority = new PoolAuthority(_cluster, new PkiOptions { OperatorNamespace = "slipway-system" }, _time);
         var observer = new PoolObserver(
             new FakeStore<V1StatefulSet>(_cluster, IsOurs, item => PoolLabels.PoolOf(item).Select(pool => pool.ToString())), new FakeStore<V1Service>(_cluster, IsOurs),
-            new FakeStore<V1ConfigMap>(_cluster, IsOurs), new FakeStore<V1Pod>(_cluster, IsOurs, item => PoolLabels.PoolOf(item).Select(pool => pool.ToString())),
-            _queues, new PoolOptions(), _ => _errors, _time);
+            new FakeStore<V1ConfigMap>(_cluster, IsOurs), new FakeStore<V1NetworkPolicy>(_cluster, IsOurs), new FakeStore<V1Pod>(_cluster, IsOurs, item => PoolLabels.PoolOf(item).Select(pool => pool.ToString())),
+            () => _apiServer, _queues, new PoolOptions(), _ => _errors, _time);
         _controller = new BuilderPoolController(
             observer, authority, new AuthoritySweep(authority, _pools), _cluster, new Applier(_cluster, new OperatorOptions()), new StatusWriter(_cluster), Substitute.For<IPoolWatcher>(), _events, _log);
         _cluster.Put(PoolWorld.Pool());
@@ -49,7 +50,7 @@ public class BuilderPoolControllerTests
         [
             $"CREATE Secret slipway-system/{ChildNames.PoolAuthority(PoolWorld.PoolUid)}",
             $"CREATE Secret {SecretKey()}",
-            $"APPLY Service {Set}", $"APPLY ConfigMap {Set}-config", $"APPLY StatefulSet {Set}",
+            "APPLY NetworkPolicy builders/farm", $"APPLY Service {Set}", $"APPLY ConfigMap {Set}-config", $"APPLY StatefulSet {Set}",
             "STATUS BuilderPool builders/farm",
         ]);
         var secret = _cluster.Find<V1Secret>(SecretKey())!;
@@ -92,6 +93,7 @@ public class BuilderPoolControllerTests
     [InlineData("StatefulSet")]
     [InlineData("Service")]
     [InlineData("ConfigMap")]
+    [InlineData("NetworkPolicy")]
     public async Task Reconcile_WhenObjectWithoutOurLabelHasTheName_IsNeitherAdoptedNorChanged(string kind)
     {
         PutForeign(kind);
@@ -267,6 +269,68 @@ public class BuilderPoolControllerTests
         Pool().Status!.Of("Stalled")!.Reason.ShouldBe("Invalid");
     }
 
+    [Fact]
+    public async Task Reconcile_WhenThePoolWantsNoNetworkPolicyAnyMore_DeletesItsOwn()
+    {
+        await ReconcileAsync();
+        _cluster.Put(WithoutPolicy());
+
+        await ReconcileAsync();
+        await ReconcileAsync();
+
+        Writes().Count(call => call == "DELETE NetworkPolicy builders/farm").ShouldBe(1);
+        _cluster.All<V1NetworkPolicy>().ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Reconcile_WhenThePoolWantsNoNetworkPolicy_LeavesOneOfThatNameThatIsNotItsOwn()
+    {
+        PutForeign("NetworkPolicy");
+        _cluster.Put(WithoutPolicy());
+
+        await ReconcileAsync();
+
+        Writes().ShouldNotContain(call => call.Contains("NetworkPolicy", StringComparison.Ordinal));
+        Pool().Status!.Of("Stalled").ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task Reconcile_WhenTheApiServersAddressesAreNotKnown_StartsNoBuilderWithoutAPolicy()
+    {
+        _apiServer = [];
+
+        await ReconcileAsync();
+
+        Writes().ShouldBe(["STATUS BuilderPool builders/farm"]);
+        Pool().Status!.Of("Reconciling")!.Reason.ShouldBe("ApiServerUnknown");
+    }
+
+    [Fact]
+    public async Task Reconcile_WhenTheApiServersAddressesAreLost_KeepsThePolicyAndGoesOn()
+    {
+        await ReconcileAsync();
+        var policy = _cluster.All<V1NetworkPolicy>().Single().Metadata.ResourceVersion;
+        _apiServer = [];
+
+        await ReconcileAsync();
+
+        _cluster.All<V1NetworkPolicy>().Single().Metadata.ResourceVersion.ShouldBe(policy);
+        Pool().Status!.Of("Reconciling")!.Reason.ShouldBe("BuildersStarting");
+    }
+
+    [Fact]
+    public async Task Reconcile_WhenTheApiServerMoves_KeepsBuildersFromWhereItIsNow()
+    {
+        await ReconcileAsync();
+        _apiServer = ["198.51.100.9"];
+
+        await ReconcileAsync();
+
+        _cluster.All<V1NetworkPolicy>().Single().Spec.Egress[0].To[0].IpBlock.Except.ShouldBe(["169.254.0.0/16", "198.51.100.9/32"]);
+    }
+
+    private V1Alpha1BuilderPool WithoutPolicy() => Pool() with { Spec = Pool().Spec with { NetworkPolicy = new PoolNetworkPolicy { Mode = "None" } } };
+
     private Task<ReconciliationResult<V1Alpha1BuilderPool>> ReconcileAsync() =>
         _controller.ReconcileAsync(Pool(), TestContext.Current.CancellationToken);
 
@@ -283,6 +347,7 @@ public class BuilderPoolControllerTests
         switch (kind)
         {
             case "StatefulSet": _cluster.Put(new V1StatefulSet { Metadata = metadata }); break;
+            case "NetworkPolicy": _cluster.Put(new V1NetworkPolicy { Metadata = new V1ObjectMeta { Name = "farm", NamespaceProperty = "builders" } }); break;
             case "Service": _cluster.Put(new V1Service { Metadata = metadata }); break;
             default: _cluster.Put(new V1ConfigMap { Metadata = metadata }); break;
         }

@@ -10,6 +10,7 @@ namespace Slipway.Tests.Unit.Pools;
 internal static class PoolWorld
 {
     public const string PoolUid = "5d2c8a4e-0000-4000-8000-000000000001";
+    public const string ApiServer = "198.51.100.7";
     public static readonly DateTimeOffset Now = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);
     public static readonly ServerCertificate Certificate = new("00112233aabbccdd", new DateTimeOffset(2027, 3, 1, 12, 0, 0, TimeSpan.Zero));
 
@@ -26,7 +27,7 @@ internal static class PoolWorld
         Storage = size is null ? null : new PoolStorage { Size = new ResourceQuantity(size), StorageClassName = storageClass },
     };
 
-    public static PoolSnapshot Snapshot(V1Alpha1BuilderPool pool) => new() { Pool = pool, Options = new PoolOptions(), Now = Now };
+    public static PoolSnapshot Snapshot(V1Alpha1BuilderPool pool) => new() { Pool = pool, Options = new PoolOptions(), Now = Now, ApiServer = [ApiServer] };
 
     /// <summary>The StatefulSet as the server keeps it.</summary>
     public static V1StatefulSet Live(V1Alpha1BuilderPool pool, PoolPlatform platform)
