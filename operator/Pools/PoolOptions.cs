@@ -17,8 +17,10 @@ internal sealed record PoolOptions
     /// <summary>How long a builder may be on its way out: builds that run on it are waited for.</summary>
     public TimeSpan TerminationGrace { get; init; } = TimeSpan.FromMinutes(15);
 
-    /// <summary>How long a builder that no node takes counts as on its way: an autoscaler needs minutes for a node.</summary>
-    public TimeSpan UnschedulablePatience { get; init; } = TimeSpan.FromMinutes(10);
+    /// <summary>
+    /// How long what may pass by itself is waited for: an autoscaler needs minutes for a node, and buildkitd collects garbage.
+    /// </summary>
+    public TimeSpan Patience { get; init; } = TimeSpan.FromMinutes(10);
 
     public bool HasAppArmorField => ServerVersion >= new Version(1, 30);
 

@@ -32,13 +32,13 @@ internal static class PoolProgress
         new Condition(Conditions.Ready, Conditions.False, reason, message),
         new Condition(Conditions.Stalled, Conditions.True, reason, message));
 
-    /// <summary>When a builder that no node takes stops counting as on its way; null where there is none.</summary>
+    /// <summary>When a trouble that may pass by itself stops counting as passing; null where there is none.</summary>
     public static DateTimeOffset? PatienceEnds(PoolSnapshot snapshot)
     {
         var ends = snapshot.Pool.Spec.Platforms.Where(platform => !IsReady(snapshot, platform))
             .SelectMany(platform => Troubles(snapshot, platform))
             .Where(trouble => IsPatient(snapshot, trouble))
-            .Select(trouble => trouble.Since!.Value + snapshot.Options.UnschedulablePatience);
+            .Select(trouble => trouble.Since!.Value + snapshot.Options.Patience);
         return ends.Select(end => (DateTimeOffset?)end).Min();
     }
 
@@ -89,6 +89,7 @@ internal static class PoolProgress
     private static string State(Builder builder, int builds) => builder switch
     {
         { Draining: true } => "Draining",
+        { LowDisk: true } => "LowDisk",
         { Ready: false } => "NotReady",
         _ => builds > 0 ? "Busy" : "Ready",
     };
@@ -122,13 +123,17 @@ internal static class PoolProgress
     }
 
     private static bool IsPatient(PoolSnapshot snapshot, PodTrouble trouble) =>
-        trouble.Since is { } since && snapshot.Now < since + snapshot.Options.UnschedulablePatience;
+        trouble.Since is { } since && snapshot.Now < since + snapshot.Options.Patience;
 
     private static string Waiting(PoolSnapshot snapshot, PoolPlatform platform)
     {
         var name = PoolObjects.Name(snapshot.Pool, platform);
-        if (snapshot.StatefulSet(name) is not { } set || PodsOf(snapshot, set).Any())
-            return $"Waiting for builders of {platform.Platform}.";
+        if (snapshot.StatefulSet(name) is not { } set) return $"Waiting for builders of {platform.Platform}.";
+        var pods = PodsOf(snapshot, set).OrderBy(pod => pod.Metadata.Name, StringComparer.Ordinal).ToList();
+        // buildkitd may take minutes to fall over where it cannot start: what the node lacks is known before.
+        if (pods.Where(pod => !Builder.From(pod, name).Ready).Select(PodTrouble.OfNode).FirstOrDefault(lack => lack is not null) is { } lack)
+            return $"Waiting for builders of {platform.Platform}. {lack}";
+        if (pods.Count > 0) return $"Waiting for builders of {platform.Platform}.";
         return $"Waiting for pods of {platform.Platform}. If none appears, a quota or Pod Security may refuse them: "
             + $"kubectl -n {snapshot.Pool.Metadata.NamespaceProperty} describe statefulset {name}.";
     }

@@ -10,6 +10,9 @@ internal sealed record Builder
     /// <summary>Where buildkitd listens.</summary>
     public const int Port = 1234;
 
+    /// <summary>The container of its pod that is ready while the storage has room.</summary>
+    public const string DiskContainer = "disk";
+
     public required string Name { get; init; }
 
     /// <summary>The same name may come back as another pod with a cold cache.</summary>
@@ -59,9 +62,15 @@ internal sealed record Builder
             Draining = draining,
             Ready = !draining && !string.IsNullOrEmpty(pod.Status?.PodIP)
                 && (pod.Status.Conditions?.Any(condition => condition.Type == "Ready" && condition.Status == "True") ?? false),
+            LowDisk = !draining && HasLowDisk(pod.Status?.ContainerStatuses ?? []),
             Version = BuilderFacts.From(pod)?.Version,
         };
     }
+
+    /// <summary>Only where buildkitd is ready: otherwise the disk is not what it waits for.</summary>
+    private static bool HasLowDisk(IList<V1ContainerStatus> containers) =>
+        containers.Any(container => container is { Name: DiskContainer, Ready: false, State.Running: not null })
+        && containers.All(container => container.Ready || container.Name == DiskContainer);
 
     /// <summary>An IPv6 address stands in brackets.</summary>
     private static string AddressOf(string ip) => $"tcp://{(ip.Contains(':', StringComparison.Ordinal) ? $"[{ip}]" : ip)}:{Port.ToString(CultureInfo.InvariantCulture)}";

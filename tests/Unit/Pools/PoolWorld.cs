@@ -64,7 +64,7 @@ internal static class PoolWorld
                     },
                 },
             ],
-            ContainerStatuses = [Status(ready: ready)],
+            ContainerStatuses = [Status(ready: ready), Disk(ready: true)],
         },
     };
 
@@ -80,6 +80,13 @@ internal static class PoolWorld
             LastState = lastWords is null && lastReason is null ? null
             : new V1ContainerState { Terminated = new V1ContainerStateTerminated { ExitCode = 1, Reason = lastReason ?? "Error", Message = lastWords } },
         };
+
+    /// <summary>The container that watches the disk, running.</summary>
+    public static V1ContainerStatus Disk(bool ready) => new()
+    {
+        Name = "disk", Ready = ready, RestartCount = 0, Image = "i", ImageID = "",
+        State = new V1ContainerState { Running = new V1ContainerStateRunning() },
+    };
 
     public static V1Condition? Of(this BuilderPoolStatus status, string type) => status.Conditions!.FirstOrDefault(condition => condition.Type == type);
 
