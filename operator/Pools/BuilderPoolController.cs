@@ -25,7 +25,7 @@ namespace Slipway.Pools;
 [EntityRbac(typeof(V1Secret), Verbs = RbacVerb.Create | RbacVerb.Delete)]
 internal sealed partial class BuilderPoolController(
     PoolObserver observer, PoolAuthority authority, AuthoritySweep sweep, IKubeClient client, Applier applier, StatusWriter status, IPoolWatcher scheduler,
-    IEventRecorder events, ILogger<BuilderPoolController> logger) : IEntityController<V1Alpha1BuilderPool>
+    FarmMetrics metrics, IEventRecorder events, ILogger<BuilderPoolController> logger) : IEntityController<V1Alpha1BuilderPool>
 {
     public async Task<ReconciliationResult<V1Alpha1BuilderPool>> ReconcileAsync(
         V1Alpha1BuilderPool entity, CancellationToken cancellationToken)
@@ -45,6 +45,7 @@ internal sealed partial class BuilderPoolController(
         foreach (var retired in plan.Retired) await RetireAsync(retired, cancellationToken);
         if (plan.RetiredPolicy is { } policy) await RetireAsync(policy, cancellationToken);
         var written = await status.WriteAsync(entity, entity with { Status = plan.Status }, cancellationToken);
+        metrics.Observe(entity, plan.Status);
         // After the write: only the pass that made the change tells of it.
         if (ReadyTransition.Of(entity, entity.Status?.Conditions, plan.Status.Conditions) is { } news) events.Record(news);
         LogTransition(entity, plan.Status);
@@ -54,6 +55,7 @@ internal sealed partial class BuilderPoolController(
     public async Task DeletedAsync(NamespacedName key, CancellationToken cancellationToken)
     {
         scheduler.Refresh(key);
+        metrics.Forget(key);
         var deleted = await sweep.AfterDeletionAsync(cancellationToken);
         if (deleted > 0) LogSwept(deleted);
     }

@@ -48,6 +48,9 @@ internal static class PoolProgress
 
     private static BuilderPoolStatus With(PoolSnapshot snapshot, params Condition[] conditions)
     {
+        var builders = snapshot.Pool.Spec.Platforms.Where(platform => Platform.TryParse(platform.Platform, out _)).SelectMany(platform => Builders(snapshot, platform));
+        // Beside the three that say how the pool is: it must not go when one of them comes.
+        if (PoolVersions.Vulnerable(snapshot.Pool, snapshot.Options, builders) is { } vulnerable) conditions = [.. conditions, vulnerable];
         var platforms = snapshot.Pool.Spec.Platforms.Where(platform => Platform.TryParse(platform.Platform, out _))
             .OrderBy(platform => platform.Platform, StringComparer.Ordinal).Select(platform => PlatformStatus(snapshot, platform)).ToList();
         return new BuilderPoolStatus

@@ -10,6 +10,7 @@ internal static class SchedulingRegistration
         .AddSingleton(new StoreIndex<V1Pod>(PoolReader.PoolIndex, PoolReader.PoolOf))
         .AddSingleton(new StoreIndex<V1Job>(PoolReader.PoolIndex, PoolReader.PoolOf))
         .AddSingleton<PoolReader>()
+        .AddSingleton<FarmMetrics>()
         .AddSingleton<Scheduler>()
         .AddSingleton<ISlots>(provider => provider.GetRequiredService<Scheduler>())
         .AddSingleton<IQueueCounters>(provider => provider.GetRequiredService<Scheduler>())

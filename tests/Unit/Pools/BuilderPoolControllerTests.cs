@@ -7,6 +7,7 @@ using Slipway.Api;
 using Slipway.Kube;
 using Slipway.Kube.Controllers;
 using Slipway.Kube.Events;
+using Slipway.Kube.Telemetry;
 using Slipway.Kube.Writing;
 using Slipway.Pki;
 using Slipway.Pools;
@@ -21,6 +22,7 @@ public class BuilderPoolControllerTests
     private readonly FakeCluster _cluster = new();
     private readonly FakeTimeProvider _time = new(PoolWorld.Now);
     private readonly RecordingLogger _log = new();
+    private readonly OperatorMetrics _metrics = new();
     private readonly FakeStore<V1Alpha1BuilderPool> _pools;
     private readonly BuilderPoolController _controller;
     private readonly Queues _queues = new();
@@ -37,7 +39,7 @@ public class BuilderPoolControllerTests
             new FakeStore<V1ConfigMap>(_cluster, IsOurs), new FakeStore<V1NetworkPolicy>(_cluster, IsOurs), new FakeStore<V1Pod>(_cluster, IsOurs, item => PoolLabels.PoolOf(item).Select(pool => pool.ToString())),
             () => _apiServer, _queues, new PoolOptions(), _ => _errors, _time);
         _controller = new BuilderPoolController(
-            observer, authority, new AuthoritySweep(authority, _pools), _cluster, new Applier(_cluster, new OperatorOptions()), new StatusWriter(_cluster), Substitute.For<IPoolWatcher>(), _events, _log);
+            observer, authority, new AuthoritySweep(authority, _pools), _cluster, new Applier(_cluster, new OperatorOptions()), new StatusWriter(_cluster), Substitute.For<IPoolWatcher>(), new FarmMetrics(_metrics), _events, _log);
         _cluster.Put(PoolWorld.Pool());
     }
 
@@ -327,6 +329,24 @@ public class BuilderPoolControllerTests
         await ReconcileAsync();
 
         _cluster.All<V1NetworkPolicy>().Single().Spec.Egress[0].To[0].IpBlock.Except.ShouldBe(["169.254.0.0/16", "198.51.100.9/32"]);
+    }
+
+    [Fact]
+    public async Task Metrics_WhenThePoolComesAndGoes_ComeAndGoWithIt()
+    {
+        await ReconcileAsync();
+        (await MetricsAsync()).ShouldContain("slipway_builders{namespace=\"builders\",pool=\"farm\",platform=\"linux/amd64\",state=\"Ready\"} 0");
+
+        await _controller.DeletedAsync(new NamespacedName("builders", "farm"), TestContext.Current.CancellationToken);
+
+        (await MetricsAsync()).ShouldNotContain("pool=\"farm\"");
+    }
+
+    private async Task<string> MetricsAsync()
+    {
+        using var stream = new MemoryStream();
+        await _metrics.Registry.CollectAndExportAsTextAsync(stream, TestContext.Current.CancellationToken);
+        return System.Text.Encoding.UTF8.GetString(stream.ToArray());
     }
 
     private V1Alpha1BuilderPool WithoutPolicy() => Pool() with { Spec = Pool().Spec with { NetworkPolicy = new PoolNetworkPolicy { Mode = "None" } } };

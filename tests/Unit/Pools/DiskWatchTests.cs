@@ -9,6 +9,7 @@ namespace Slipway.Tests.Unit.Pools;
 [SupportedOSPlatform("linux")]
 public sealed class DiskWatchTests : IDisposable
 {
+    private const int SigTerm = 15;
     private const string Gnu = "Filesystem 1024-blocks Used Available Capacity Mounted on";
     private const string GnuInodes = "Filesystem Inodes IUsed IFree IUse% Mounted on";
 
@@ -66,7 +67,7 @@ public sealed class DiskWatchTests : IDisposable
         using var process = Process.Start(new ProcessStartInfo("sh", ["-c", script]) { RedirectStandardOutput = true })!;
         (await process.StandardOutput.ReadLineAsync(token)).ShouldBe("waiting");
 
-        kill(process.Id, 15).ShouldBe(0);
+        Native.Kill(process.Id, SigTerm).ShouldBe(0);
 
         await process.WaitForExitAsync(token).Soon();
         process.ExitCode.ShouldBe(0);
@@ -96,6 +97,10 @@ public sealed class DiskWatchTests : IDisposable
         return (process.ExitCode, text);
     }
 
-    [DllImport("libc", SetLastError = true)]
-    private static extern int kill(int pid, int signal);
+    private static class Native
+    {
+        [DllImport("libc", EntryPoint = "kill")]
+        [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+        public static extern int Kill(int pid, int signal);
+    }
 }
