@@ -24,6 +24,9 @@ internal static partial class ChildNames
 
     public static string PoolConfig(string statefulSet) => $"{statefulSet}-config";
 
+    /// <summary>A pool has one.</summary>
+    public static string NetworkPolicy(string pool) => pool;
+
     public static string ServerCertificate(string statefulSet, string serial) => $"{statefulSet}-tls-{serial}";
 
     /// <summary>The pool's certificate authority, in the operator's own namespace.</summary>

@@ -38,6 +38,9 @@ internal static class Reasons
     public const string BuilderCrashing = nameof(BuilderCrashing);
     public const string BuilderCannotEmulate = nameof(BuilderCannotEmulate);
     public const string EndpointsUnreachable = nameof(EndpointsUnreachable);
+    public const string BuilderLowDisk = nameof(BuilderLowDisk);
+    public const string ApiServerUnknown = nameof(ApiServerUnknown);
+    public const string KnownVulnerabilities = nameof(KnownVulnerabilities);
     public const string NameTaken = nameof(NameTaken);
     public const string StorageImmutable = nameof(StorageImmutable);
 

@@ -15,13 +15,13 @@ using Slipway.Scheduling;
 namespace Slipway.Pools;
 
 /// <summary>
-/// Brings a pool's StatefulSets, Services, ConfigMaps and certificates in line with its spec. Secrets are created and deleted, never
+/// Brings a pool's StatefulSets, Services, ConfigMaps, NetworkPolicy and certificates in line with its spec. Secrets are created and deleted, never
 /// read: the rights on those of the operator's own namespace are a Role there.
 /// </summary>
 [EntityRbac(typeof(V1Alpha1BuilderPool), Verbs = RbacVerb.Get | RbacVerb.List | RbacVerb.Watch)]
 [GenericRbac(Groups = [SlipwayApi.Group], Resources = ["builderpools/status"], Verbs = RbacVerb.Patch)]
 [GenericRbac(Groups = [SlipwayApi.Group], Resources = ["builderpools/finalizers"], Verbs = RbacVerb.Update)]
-[EntityRbac(typeof(V1StatefulSet), typeof(V1Service), typeof(V1ConfigMap),
+[EntityRbac(typeof(V1StatefulSet), typeof(V1Service), typeof(V1ConfigMap), typeof(V1NetworkPolicy),
     Verbs = RbacVerb.Get | RbacVerb.List | RbacVerb.Watch | RbacVerb.Create | RbacVerb.Patch | RbacVerb.Delete)]
 [EntityRbac(typeof(V1Pod), Verbs = RbacVerb.Get | RbacVerb.List | RbacVerb.Watch | RbacVerb.Delete)]
 [EntityRbac(typeof(V1Node), Verbs = RbacVerb.Get | RbacVerb.List | RbacVerb.Watch)]
@@ -29,7 +29,7 @@ namespace Slipway.Pools;
 [EntityRbac(typeof(V1Secret), Verbs = RbacVerb.Create | RbacVerb.Delete)]
 internal sealed partial class BuilderPoolController(
     PoolObserver observer, PoolAuthority authority, AuthoritySweep sweep, IKubeClient client, Applier applier, Deleter deleter, StatusWriter status, StatusPace pace,
-    IPoolWatcher scheduler, IBuilderService builders, IEventRecorder events, ILogger<BuilderPoolController> logger) : IEntityController<V1Alpha1BuilderPool>
+    IPoolWatcher scheduler, IBuilderService builders, FarmMetrics metrics, IEventRecorder events, ILogger<BuilderPoolController> logger) : IEntityController<V1Alpha1BuilderPool>
 {
     public async Task<ReconciliationResult<V1Alpha1BuilderPool>> ReconcileAsync(
         V1Alpha1BuilderPool entity, CancellationToken cancellationToken)
@@ -67,8 +67,10 @@ internal sealed partial class BuilderPoolController(
         foreach (var set in plan.Orphaned) await OrphanAsync(set, cancellationToken);
         foreach (var pod in plan.Replaced) await ReplaceAsync(pod, cancellationToken);
         foreach (var dropped in plan.Dropped) await DropAsync(dropped, cancellationToken);
+        if (plan.DroppedPolicy is { } policy) await DropAsync(policy, cancellationToken);
         var (wanted, wait) = pace.Of(NamespacedName.Of(entity), entity.Status, plan.Status);
         var written = await status.WriteAsync(entity, entity with { Status = wanted }, cancellationToken);
+        metrics.Observe(entity, plan.Status);
         // After the write: only the pass that made the change tells of it.
         if (ReadyTransition.Of(entity, entity.Status?.Conditions, plan.Status.Conditions) is { } news) events.Record(news);
         LogTransition(entity, plan.Status);
@@ -79,6 +81,7 @@ internal sealed partial class BuilderPoolController(
     {
         scheduler.Refresh(key);
         pace.Forget(key);
+        metrics.Forget(key);
         var deleted = await sweep.RunAsync(cancellationToken);
         if (deleted > 0) LogSwept(deleted);
     }
@@ -106,6 +109,7 @@ internal sealed partial class BuilderPoolController(
             V1StatefulSet => await client.GetOrDefaultAsync<V1StatefulSet>(NamespacedName.Of(wanted), cancellationToken),
             V1Service => await client.GetOrDefaultAsync<V1Service>(NamespacedName.Of(wanted), cancellationToken),
             V1ConfigMap => await client.GetOrDefaultAsync<V1ConfigMap>(NamespacedName.Of(wanted), cancellationToken),
+            V1NetworkPolicy => await client.GetOrDefaultAsync<V1NetworkPolicy>(NamespacedName.Of(wanted), cancellationToken),
             _ => throw new ArgumentException($"A pool makes no {wanted.Kind}.", nameof(wanted)),
         };
 
@@ -114,6 +118,7 @@ internal sealed partial class BuilderPoolController(
         V1StatefulSet set => ApplyAsync(set, cancellationToken),
         V1Service service => ApplyAsync(service, cancellationToken),
         V1ConfigMap config => ApplyAsync(config, cancellationToken),
+        V1NetworkPolicy policy => ApplyAsync(policy, cancellationToken),
         _ => throw new ArgumentException($"A pool makes no {wanted.Kind}.", nameof(wanted)),
     };
 
@@ -211,6 +216,13 @@ internal sealed partial class BuilderPoolController(
         return retired > 0;
     }
 
+    private async Task DropAsync(V1NetworkPolicy policy, CancellationToken cancellationToken)
+    {
+        var key = NamespacedName.Of(policy);
+        await client.DeleteAsync<V1NetworkPolicy>(key, policy.Metadata.Uid, PropagationPolicy.Background, cancellationToken);
+        LogPolicyRetired(key);
+    }
+
     private void LogTransition(V1Alpha1BuilderPool pool, BuilderPoolStatus now)
     {
         var before = pool.Status?.Conditions?.FirstOrDefault(condition => condition.Type == Conditions.Ready);
@@ -237,6 +249,9 @@ internal sealed partial class BuilderPoolController(
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Deleted StatefulSet {Name}: its pool no longer has this platform")]
     private partial void LogDropped(NamespacedName name);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Deleted NetworkPolicy {Name}: its pool wants none")]
+    private partial void LogPolicyRetired(NamespacedName name);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Deleted {Count} certificate authorities of pools that are gone")]
     private partial void LogSwept(int count);

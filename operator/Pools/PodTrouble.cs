@@ -14,6 +14,7 @@ internal sealed partial record PodTrouble(int Severity, string Reason, string Me
     private const int PullSeverity = 0;
     private const int CrashSeverity = 1;
     private const int UnschedulableSeverity = 2;
+    private const int LowDiskSeverity = 3;
 
     /// <summary>One restart can be chance; the state alternates between Running, Terminated and Waiting.</summary>
     private const int RestartsOfACrash = 2;
@@ -24,7 +25,15 @@ internal sealed partial record PodTrouble(int Severity, string Reason, string Me
     /// <summary>Given where it may pass by itself.</summary>
     public DateTimeOffset? Since { get; private init; }
 
-    public static PodTrouble? Of(V1Pod pod) => ImagePull(pod) ?? Crash(pod) ?? Emulation(pod) ?? Unschedulable(pod);
+    public static PodTrouble? Of(V1Pod pod) => ImagePull(pod) ?? LowDisk(pod) ?? Crash(pod) ?? Emulation(pod) ?? Unschedulable(pod);
+
+    /// <summary>What the preflight container saw on the node that keeps a rootless builder from starting, and what to change there.</summary>
+    public static string? OfNode(V1Pod pod) => BuilderFacts.From(pod) switch
+    {
+        { MaxUserNamespaces: 0 } => $"Node {pod.Spec?.NodeName} allows no user namespaces: set its sysctl user.max_user_namespaces above 0.",
+        { ApparmorRestrictsUserNamespaces: true } => $"Node {pod.Spec?.NodeName} restricts user namespaces: set its sysctl kernel.apparmor_restrict_unprivileged_userns to 0.",
+        _ => null,
+    };
 
     private static PodTrouble? ImagePull(V1Pod pod)
     {
@@ -51,18 +60,17 @@ internal sealed partial record PodTrouble(int Severity, string Reason, string Me
     {
         var end = crashed.LastState?.Terminated ?? crashed.State?.Terminated;
         var text = end?.Message ?? "";
-        var facts = BuilderFacts.From(pod);
         if (CreateReasons.Contains(crashed.State?.Waiting?.Reason)) return $"It could not be created: {Describe(pod)}.";
         if (end?.Reason == "OOMKilled") return "It ran out of memory: raise resources.limits.memory of the platform.";
-        if (facts?.MaxUserNamespaces == 0 || (Has(text, "no space left on device") && Has(text, "/proc/self/exe")))
-            return "The node allows no user namespaces: set the sysctl user.max_user_namespaces above 0.";
+        // Before the texts: with such a node they name what failed, not why.
+        if (OfNode(pod) is { } node) return node;
+        if (Has(text, "no space left on device") && Has(text, "/proc/self/exe"))
+            return "The node allows no more user namespaces: raise the sysctl user.max_user_namespaces.";
         if (Has(text, "newuidmap") || Has(text, "newgidmap"))
             return "It may not map users: the image's newuidmap and newgidmap need the setuid bit or file capabilities, "
                 + "and no policy may forbid privilege escalation.";
         if (Has(text, "failed to share mount point"))
             return "It may not mount: seccomp and AppArmor must be unconfined for the container buildkitd.";
-        if (facts?.ApparmorRestrictsUserNamespaces == true)
-            return "The node restricts user namespaces: set the sysctl kernel.apparmor_restrict_unprivileged_userns to 0.";
         return $"Its last words: kubectl -n {pod.Metadata.NamespaceProperty} logs {pod.Metadata.Name} -c {crashed.Name} --previous.";
     }
 
@@ -77,6 +85,22 @@ internal sealed partial record PodTrouble(int Severity, string Reason, string Me
             + "e.g. with tonistiigi/binfmt, and delete the pod; or use an image with buildkit-qemu-*, or mode: Native.");
     }
 
+    private static PodTrouble? LowDisk(V1Pod pod)
+    {
+        if (!Builder.From(pod, "").LowDisk) return null;
+        var remedy = (pod.Spec?.Volumes ?? []).Any(volume => volume.Name == PoolObjects.Volume && volume.EmptyDir is not null)
+            ? $"Make room on node {pod.Spec?.NodeName}, or give the platform storage"
+            : "Raise storage.size of the platform";
+        return new PodTrouble(
+            LowDiskSeverity, Reasons.BuilderLowDisk,
+            $"Pod {pod.Metadata.Name} takes no builds: less than 5 % of its storage or of its inodes is free. {remedy}. To look: "
+            + $"kubectl -n {pod.Metadata.NamespaceProperty} exec {pod.Metadata.Name} -c {DiskWatch.ContainerName} -- df {BuilderPaths.State}.")
+        {
+            // buildkitd collects its garbage after builds.
+            Since = Moment(pod.Status.Conditions?.FirstOrDefault(condition => condition.Type == "Ready")?.LastTransitionTime),
+        };
+    }
+
     private static PodTrouble? Unschedulable(V1Pod pod)
     {
         var condition = pod.Status?.Conditions?.FirstOrDefault(condition =>
@@ -87,9 +111,7 @@ internal sealed partial record PodTrouble(int Severity, string Reason, string Me
             $"No node takes pod {pod.Metadata.Name}: {Causes(condition.Message)}. "
             + "Check node labels and taints, free CPU and memory, and the storage class.")
         {
-            Since = condition.LastTransitionTime is { } since
-                ? new DateTimeOffset(DateTime.SpecifyKind(since, DateTimeKind.Utc))
-                : DateTimeOffset.UnixEpoch,
+            Since = Moment(condition.LastTransitionTime),
         };
     }
 
@@ -105,6 +127,9 @@ internal sealed partial record PodTrouble(int Severity, string Reason, string Me
         return string.Join(", ", Count().Split(causes).Select(cause => cause.Trim(' ', ',', '.'))
             .Where(cause => cause.Length > 0).Distinct().Order(StringComparer.Ordinal));
     }
+
+    private static DateTimeOffset Moment(DateTime? time) =>
+        time is { } given ? new DateTimeOffset(DateTime.SpecifyKind(given, DateTimeKind.Utc)) : DateTimeOffset.UnixEpoch;
 
     private static IEnumerable<V1ContainerStatus> Statuses(V1Pod pod) =>
         (pod.Status?.InitContainerStatuses ?? []).Concat(pod.Status?.ContainerStatuses ?? []);

@@ -138,7 +138,7 @@ internal static class PoolObjects
                     : null,
                 Tolerations = platform.Tolerations is { Count: > 0 } tolerations ? [.. tolerations] : null,
                 InitContainers = [PreflightContainer(Image(pool, options), platform)],
-                Containers = [Buildkitd(Image(pool, options), platform, options)],
+                Containers = [Buildkitd(Image(pool, options), platform, options), Disk(Image(pool, options))],
                 Volumes = Volumes(pool, platform, options, certificate),
             },
         };
@@ -181,13 +181,36 @@ internal static class PoolObjects
         Args = IsEmulated(platform) ? [Preflight.ContainerName, .. EmulationProbe.Arguments(Platform.Parse(platform.Platform).Architecture)] : null,
         // The same as buildkitd's: a pod counts the larger of the two, and a quota asks every container for its share.
         Resources = Resources(platform),
-        SecurityContext = new V1SecurityContext
-        {
-            AllowPrivilegeEscalation = false,
-            Capabilities = new V1Capabilities { Drop = ["ALL"] },
-            SeccompProfile = new V1SeccompProfile { Type = "RuntimeDefault" },
-        },
+        SecurityContext = Restricted(),
         VolumeMounts = [new V1VolumeMount { Name = Volume, MountPath = BuilderPaths.State }],
+    };
+
+    private static V1Container Disk(string image) => new()
+    {
+        Name = DiskWatch.ContainerName,
+        Image = image,
+        Command = ["sh", "-c", DiskWatch.Script],
+        // Limits as requests: a pod whose buildkitd has them so stays Guaranteed, and a quota asks every container for its share.
+        Resources = new V1ResourceRequirements { Requests = DiskResources(), Limits = DiskResources() },
+        SecurityContext = Restricted() with { ReadOnlyRootFilesystem = true },
+        ReadinessProbe = new V1Probe
+        {
+            Exec = new V1ExecAction { Command = ["sh", "-c", DiskWatch.Probe] },
+            PeriodSeconds = 30,
+            TimeoutSeconds = 15,
+            FailureThreshold = 1,
+        },
+        VolumeMounts = [new V1VolumeMount { Name = Volume, MountPath = BuilderPaths.State, ReadOnlyProperty = true }],
+    };
+
+    /// <summary>Enough for a shell, and for the runtime to start one: that counts in the container.</summary>
+    private static Dictionary<string, ResourceQuantity> DiskResources() => new() { ["cpu"] = new("20m"), ["memory"] = new("32Mi") };
+
+    private static V1SecurityContext Restricted() => new()
+    {
+        AllowPrivilegeEscalation = false,
+        Capabilities = new V1Capabilities { Drop = ["ALL"] },
+        SeccompProfile = new V1SeccompProfile { Type = "RuntimeDefault" },
     };
 
     private static V1Container Buildkitd(string image, PoolPlatform platform, PoolOptions options) => new()

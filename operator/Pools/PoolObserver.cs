@@ -10,8 +10,9 @@ namespace Slipway.Pools;
 
 /// <summary>Puts together what the stores know of a pool. No writes, no calls.</summary>
 internal sealed class PoolObserver(
-    IStore<V1StatefulSet> statefulSets, IStore<V1Service> services, IStore<V1ConfigMap> configMaps, IStore<V1Pod> pods, IStore<V1Node> nodes,
-    PoolAuthority authority, IQueueCounters queues, Circuits circuits, PoolOptions options, PoolValidation validate, TimeProvider time)
+    IStore<V1StatefulSet> statefulSets, IStore<V1Service> services, IStore<V1ConfigMap> configMaps, IStore<V1NetworkPolicy> policies, IStore<V1Pod> pods,
+    IStore<V1Node> nodes, ApiServerAddresses apiServer, PoolAuthority authority, IQueueCounters queues, Circuits circuits, PoolOptions options,
+    PoolValidation validate, TimeProvider time)
 {
     public PoolSnapshot Observe(V1Alpha1BuilderPool pool)
     {
@@ -22,6 +23,7 @@ internal sealed class PoolObserver(
             .Concat(needed.Select(name => statefulSets.Get(new NamespacedName(key.Namespace, name))).OfType<V1StatefulSet>())
             .DistinctBy(set => set.Metadata.Name)];
         var builders = pods.ByIndex(PoolReader.PoolIndex, key.ToString());
+        var policy = policies.Get(new NamespacedName(key.Namespace, ChildNames.NetworkPolicy(key.Name)));
         var snapshot = new PoolSnapshot
         {
             Pool = pool,
@@ -30,6 +32,7 @@ internal sealed class PoolObserver(
             Authority = authority.Of(pool),
             Errors = errors,
             StatefulSets = sets,
+            ApiServer = apiServer(),
             Pods = builders,
             Nodes = builders.SelectMany(NodeWatch.NodeOf).Distinct().ToDictionary(node => node, node => nodes.Get(new NamespacedName("", node))),
             External = pool.Spec.Platforms.Where(Endpoints.Serve).DistinctBy(platform => platform.Platform)
@@ -37,7 +40,12 @@ internal sealed class PoolObserver(
             Queues = Queues(pool, sets),
         };
         var beside = needed.SelectMany(name => Beside(key.Namespace, name));
-        return snapshot with { Foreign = [.. beside.Where(entity => !snapshot.Owns(entity.Metadata))] };
+        if (policy is not null && BuilderNetworkPolicy.IsWanted(pool)) beside = beside.Append(policy);
+        return snapshot with
+        {
+            Foreign = [.. beside.Where(entity => !snapshot.Owns(entity.Metadata))],
+            NetworkPolicy = policy is not null && snapshot.Owns(policy.Metadata) ? policy : null,
+        };
     }
 
     /// <summary>As the scheduler counts at this moment.</summary>
@@ -50,6 +58,7 @@ internal sealed class PoolObserver(
         V1StatefulSet => statefulSets.Get(NamespacedName.Of(wanted)),
         V1Service => services.Get(NamespacedName.Of(wanted)),
         V1ConfigMap => configMaps.Get(NamespacedName.Of(wanted)),
+        V1NetworkPolicy => policies.Get(NamespacedName.Of(wanted)),
         _ => throw new ArgumentException($"A pool makes no {wanted.Kind}.", nameof(wanted)),
     };
 

@@ -23,13 +23,18 @@ internal sealed record PoolOptions
     /// <summary>How long a builder may be on its way out: builds that run on it are waited for.</summary>
     public TimeSpan TerminationGrace { get; init; } = TimeSpan.FromMinutes(15);
 
-    /// <summary>How long a builder that no node takes counts as on its way: an autoscaler needs minutes for a node.</summary>
-    public TimeSpan UnschedulablePatience { get; init; } = TimeSpan.FromMinutes(10);
+    /// <summary>
+    /// How long what may pass by itself is waited for: an autoscaler needs minutes for a node, and buildkitd collects garbage.
+    /// </summary>
+    public TimeSpan Patience { get; init; } = TimeSpan.FromMinutes(10);
 
     /// <summary>Of builders' certificates issued from now on; each is replaced when a third of it is left.</summary>
     public TimeSpan ServerCertificateLifetime { get; init; } = DefaultServerCertificateLifetime;
 
     public bool HasAppArmorField => ServerVersion >= new Version(1, 30);
+
+    /// <summary>discovery.k8s.io/v1.</summary>
+    public bool HasEndpointSlices => ServerVersion >= new Version(1, 21);
 
     /// <summary>Beta and on by default from there; before, volumes of a deleted pool stay until somebody deletes them.</summary>
     public bool HasVolumeRetention => ServerVersion >= new Version(1, 27);

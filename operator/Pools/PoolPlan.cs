@@ -35,6 +35,9 @@ internal sealed record PoolPlan
     /// <summary>What the scheduler is asked for before all that. Whom it lets go of then, the next plan can act upon.</summary>
     public IReadOnlyList<PoolDrain> Drains { get; init; } = [];
 
+    /// <summary>The pool's NetworkPolicy, where it shall have none any more.</summary>
+    public V1NetworkPolicy? DroppedPolicy { get; init; }
+
     public required BuilderPoolStatus Status { get; init; }
 
     /// <summary>When to look again although nothing has changed.</summary>

@@ -17,7 +17,8 @@ internal static class PoolPlanner
     /// <summary>Timers do not reach as far as a certificate does.</summary>
     private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
 
-    private static readonly Func<PoolSnapshot, PoolPlan?>[] Rules = [Invalid, LeftoversGoing, NameTaken, StorageImmutable, StorageRefused, Keep];
+    private static readonly Func<PoolSnapshot, PoolPlan?>[] Rules =
+        [Invalid, LeftoversGoing, NameTaken, StorageImmutable, StorageRefused, ApiServerUnknown, Keep];
 
     public static PoolPlan Plan(PoolSnapshot snapshot) =>
         Rules.Select(rule => rule(snapshot)).First(plan => plan is not null)!;
@@ -73,6 +74,16 @@ internal static class PoolPlanner
         LookAgainAfter = ForeignCheck,
     };
 
+    /// <summary>A policy that is there stays as it is; without any, builders would start with the API server in their reach.</summary>
+    private static PoolPlan? ApiServerUnknown(PoolSnapshot snapshot) =>
+        !BuilderNetworkPolicy.IsWanted(snapshot.Pool) || snapshot.ApiServer.Count > 0 || snapshot.NetworkPolicy is not null ? null : new PoolPlan
+        {
+            Status = PoolProgress.Reconciling(
+                snapshot, Reasons.ApiServerUnknown,
+                "Waiting for the addresses behind Service kubernetes of namespace default, which the pool's NetworkPolicy keeps builders from. "
+                + "If the cluster has none, set spec.networkPolicy.mode: None."),
+        };
+
     private static PoolPlan Keep(PoolSnapshot snapshot)
     {
         var orders = new List<CertificateOrder>();
@@ -81,6 +92,9 @@ internal static class PoolPlanner
         var renewals = new List<DateTimeOffset>();
         var replaced = new List<V1Pod>();
         var orphaned = new List<V1StatefulSet>();
+        var walled = BuilderNetworkPolicy.IsWanted(snapshot.Pool);
+        // Before the builders: none shall be without it.
+        if (walled && snapshot.ApiServer.Count > 0) objects.Add(BuilderNetworkPolicy.Policy(snapshot.Pool, snapshot.ApiServer));
         foreach (var platform in snapshot.OwnPlatforms.OrderBy(platform => platform.Platform, StringComparer.Ordinal))
         {
             var name = PoolObjects.Name(snapshot.Pool, platform);
@@ -114,6 +128,7 @@ internal static class PoolPlanner
             Orphaned = orphaned,
             Replaced = replaced,
             Dropped = dropped,
+            DroppedPolicy = walled ? null : snapshot.NetworkPolicy,
             Drains = [.. snapshot.OwnPlatforms.Select(platform => PoolDrain.Of(snapshot, platform))],
             Status = PoolProgress.Status(snapshot),
             LookAgainAfter = waits.Min(),

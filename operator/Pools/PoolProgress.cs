@@ -35,14 +35,14 @@ internal static class PoolProgress
         new Condition(Conditions.Ready, Conditions.False, reason, message),
         new Condition(Conditions.Stalled, Conditions.True, reason, message));
 
-    /// <summary>When a builder that no node takes stops counting as on its way; null where there is none.</summary>
+    /// <summary>When a trouble that may pass by itself stops counting as passing; null where there is none.</summary>
     public static DateTimeOffset? PatienceEnds(PoolSnapshot snapshot)
     {
         var ends = snapshot.OwnPlatforms
             .Where(platform => Ready(snapshot, platform) is var ready && (ready == 0 || ready < PoolSizing.Min(platform)))
             .SelectMany(platform => Troubles(snapshot, platform))
             .Where(trouble => IsPatient(snapshot, trouble))
-            .Select(trouble => trouble.Since!.Value + snapshot.Options.UnschedulablePatience);
+            .Select(trouble => trouble.Since!.Value + snapshot.Options.Patience);
         return ends.Select(end => (DateTimeOffset?)end).Min();
     }
 
@@ -55,6 +55,9 @@ internal static class PoolProgress
     {
         var platforms = snapshot.Pool.Spec.Platforms.Where(platform => Platform.TryParse(platform.Platform, out _))
             .OrderBy(platform => platform.Platform, StringComparer.Ordinal).Select(platform => PlatformStatus(snapshot, platform)).ToList();
+        // Beside the three that say how the pool is: it must not go when one of them comes.
+        if (PoolVersions.Vulnerable(snapshot.Pool, snapshot.Options, platforms.SelectMany(platform => platform.Builders!)) is { } vulnerable)
+            conditions = [.. conditions, vulnerable];
         return new BuilderPoolStatus
         {
             ObservedGeneration = snapshot.Pool.Metadata.Generation,
@@ -108,6 +111,7 @@ internal static class PoolProgress
 
     private static string State(Builder builder, int builds) => builder switch
     {
+        { LowDisk: true } => BuilderStates.LowDisk,
         { Ready: false } => BuilderStates.NotReady,
         _ => builds > 0 ? BuilderStates.Busy : BuilderStates.Ready,
     };
@@ -126,13 +130,17 @@ internal static class PoolProgress
     }
 
     private static bool IsPatient(PoolSnapshot snapshot, PodTrouble trouble) =>
-        trouble.Since is { } since && snapshot.Now < since + snapshot.Options.UnschedulablePatience;
+        trouble.Since is { } since && snapshot.Now < since + snapshot.Options.Patience;
 
     private static string Waiting(PoolSnapshot snapshot, PoolPlatform platform)
     {
         var name = PoolObjects.Name(snapshot.Pool, platform);
-        if (snapshot.StatefulSet(name) is null || PoolBuilder.Of(snapshot, platform).Count > 0)
-            return $"Waiting for builders of {platform.Platform}.";
+        if (snapshot.StatefulSet(name) is null) return $"Waiting for builders of {platform.Platform}.";
+        var builders = PoolBuilder.Of(snapshot, platform);
+        // buildkitd may take minutes to fall over where it cannot start: what the node lacks is known before.
+        if (builders.Where(builder => !builder.Builder.Ready).Select(builder => PodTrouble.OfNode(builder.Pod)).FirstOrDefault(lack => lack is not null) is { } lack)
+            return $"Waiting for builders of {platform.Platform}. {lack}";
+        if (builders.Count > 0) return $"Waiting for builders of {platform.Platform}.";
         return $"Waiting for pods of {platform.Platform}. If none appears, a quota or Pod Security may refuse them: "
             + $"kubectl -n {snapshot.Pool.Metadata.NamespaceProperty} describe statefulset {name}.";
     }
@@ -145,4 +153,5 @@ internal static class BuilderStates
     public const string Busy = nameof(Busy);
     public const string Draining = nameof(Draining);
     public const string NotReady = nameof(NotReady);
+    public const string LowDisk = nameof(LowDisk);
 }

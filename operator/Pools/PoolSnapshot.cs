@@ -24,6 +24,12 @@ internal sealed record PoolSnapshot
     /// <summary>The StatefulSets that carry the pool's label, and those that merely have a name the pool needs.</summary>
     public IReadOnlyList<V1StatefulSet> StatefulSets { get; init; } = [];
 
+    /// <summary>The pool's NetworkPolicy as it is there.</summary>
+    public V1NetworkPolicy? NetworkPolicy { get; init; }
+
+    /// <summary>The addresses that the API server listens on; none while they are not known.</summary>
+    public IReadOnlyList<string> ApiServer { get; init; } = [];
+
     /// <summary>Objects other than StatefulSets that have a name the pool needs and that are not its own.</summary>
     public IReadOnlyList<IKubernetesObject<V1ObjectMeta>> Foreign { get; init; } = [];
 

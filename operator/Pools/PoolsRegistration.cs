@@ -15,8 +15,8 @@ internal static class PoolsRegistration
     private const string BuilderSelector = $"{SlipwayApi.ManagedBySelector},{SlipwayApi.ComponentLabel}={SlipwayApi.BuilderComponent}";
 
     /// <summary>
-    /// The pools' controller with the informers of pools, StatefulSets, Services, ConfigMaps, nodes and authorities. The caller adds the
-    /// informers of pods and Jobs, the index of pods by pool (AddScheduling) and a <see cref="PoolValidation"/>.
+    /// The pools' controller with the informers of all that it makes, of nodes, authorities and the API server's addresses. The caller adds
+    /// the informers of pods and Jobs, the index of pods by pool (AddScheduling) and a <see cref="PoolValidation"/>.
     /// </summary>
     public static OperatorBuilder AddPools(this OperatorBuilder builder, PoolOptions options, PkiOptions pki)
     {
@@ -36,12 +36,16 @@ internal static class PoolsRegistration
             .AddIndex<V1Pod>(NodeWatch.Index, NodeWatch.NodeOf)
             // The authorities alone, in the only namespace whose Secrets the operator reads.
             .AddInformer<V1Secret>(PkiObjects.AuthoritySelector, pki.OperatorNamespace)
+            .AddInformer<V1NetworkPolicy>(BuilderSelector)
+            .AddApiServerAddresses(options)
             .AddIndex<V1StatefulSet>(PoolReader.PoolIndex, PoolReader.PoolOf)
             .AddController<BuilderPoolController, V1Alpha1BuilderPool>(pools => pools
                 .StartsWith(AuthoritySweep.AtStart)
                 .Owns<V1StatefulSet>()
                 .Owns<V1Service>()
                 .Owns<V1ConfigMap>()
+                .Owns<V1NetworkPolicy>()
+                .WatchesApiServer(options)
                 // By label, so that a foreign StatefulSet that blocks a pool and goes away wakes it.
                 .Watches<V1StatefulSet>(_ => (old, now) => PoolLabels.PoolOf(old).Concat(PoolLabels.PoolOf(now)))
                 // Pods belong to the StatefulSet, not to the pool.

@@ -10,6 +10,9 @@ internal sealed record Builder
     /// <summary>Where buildkitd listens.</summary>
     public const int Port = 1234;
 
+    /// <summary>The container of its pod that is ready while the storage has room.</summary>
+    public const string DiskContainer = "disk";
+
     /// <summary>A Job that is made now must still be able to connect once its pod runs.</summary>
     public static readonly TimeSpan CertificateMargin = TimeSpan.FromSeconds(30);
 
@@ -70,12 +73,18 @@ internal sealed record Builder
             // Without its emulator every RUN step would fail, as if it were the user's fault.
             Ready = !draining && !string.IsNullOrEmpty(pod.Status?.PodIP) && facts?.Emulates != false
                 && (pod.Status.Conditions?.Any(condition => condition.Type == "Ready" && condition.Status == "True") ?? false),
+            LowDisk = !draining && HasLowDisk(pod.Status?.ContainerStatuses ?? []),
             Version = facts?.Version,
             Mode = Annotation(pod, SlipwayApi.ModeAnnotation) ?? BuilderModes.Native,
             Authority = Annotation(pod, SlipwayApi.CertificateAuthorityAnnotation),
             CertificateExpires = Time(Annotation(pod, SlipwayApi.CertificateExpiryAnnotation)),
         };
     }
+
+    /// <summary>Only where buildkitd is ready: otherwise the disk is not what it waits for.</summary>
+    private static bool HasLowDisk(IList<V1ContainerStatus> containers) =>
+        containers.Any(container => container is { Name: DiskContainer, Ready: false, State.Running: not null })
+        && containers.All(container => container.Ready || container.Name == DiskContainer);
 
     private static string? Annotation(V1Pod pod, string name) => pod.Metadata.Annotations is { } all && all.TryGetValue(name, out var value) ? value : null;
 

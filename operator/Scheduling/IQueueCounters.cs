@@ -27,9 +27,6 @@ internal sealed record QueueCount
     /// <summary>Uids of builders that take no builds any more and end as soon as their pods do.</summary>
     public IReadOnlySet<string> Retired { get; init; } = new HashSet<string>();
 
-    /// <summary>Builds that went to another builder than the one they are placed on, since the start.</summary>
-    public int Spills { get; init; }
-
     /// <summary>Builds by the uid of the builder pod that they run on; a pod without any is left out. Its name may come back as another pod.</summary>
     public IReadOnlyDictionary<string, int> Builds { get; init; } = new Dictionary<string, int>();
 }

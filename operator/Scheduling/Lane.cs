@@ -36,9 +36,8 @@ internal sealed class Lane(NamespacedName pool, string platform)
 
     private IReadOnlyList<Member> _members = [];
     private Demand? _demand;
-    private int _desired;
+    private int? _desired;
     private int _queuedBefore;
-    private int _spills;
 
     public NamespacedName Pool => pool;
 
@@ -53,7 +52,7 @@ internal sealed class Lane(NamespacedName pool, string platform)
         if (_grants.TryGetValue(request.BuildUid, out var grant) && Stands(grant, view) && !IsKept(grant, view))
             _grants[request.BuildUid] = _drained.Contains(grant.Builder.Uid) ? grant : grant with { Expires = now + GrantExpiry };
         else
-            _waiting[request.BuildUid] = (_waiting.GetValueOrDefault(request.BuildUid) ?? new Waiting(request)) with { Request = request };
+            _waiting[request.BuildUid] = (_waiting.GetValueOrDefault(request.BuildUid) ?? new Waiting(request, now)) with { Request = request };
     }
 
     /// <summary>A build whose spec has changed may want other platforms or another pool than before. True where it wanted this one.</summary>
@@ -107,9 +106,16 @@ internal sealed class Lane(NamespacedName pool, string platform)
         var (desiredBefore, queuedBefore) = (_desired, _queuedBefore);
         _desired = Scale(view, load.Total + _waiting.Count, now);
         _members = Members(view, now);
-        List<NamespacedName> changed = [.. GrantFreeSlots(view, load, now), .. ExplainWaiting(now)];
+        var placed = GrantFreeSlots(view, load, now);
         _queuedBefore = _waiting.Count;
-        return new LaneNews(changed, DesiredChanged: _desired != desiredBefore, QueueChanged: _waiting.Count != queuedBefore, NextLook(view, now));
+        return new LaneNews
+        {
+            Changed = [.. placed.Select(build => build.Build), .. ExplainWaiting(now)],
+            Placed = placed,
+            Desired = (desiredBefore, _desired.Value),
+            QueueChanged = _waiting.Count != queuedBefore,
+            NextLook = NextLook(view, now),
+        };
     }
 
     /// <summary>As of the last <see cref="Settle"/>.</summary>
@@ -131,10 +137,9 @@ internal sealed class Lane(NamespacedName pool, string platform)
         {
             Building = load.Total,
             Queued = _waiting.Count,
-            Desired = _desired,
+            Desired = _desired ?? 0,
             Retired = _retired.ToHashSet(),
             Builds = load.ByBuilder,
-            Spills = _spills,
         };
     }
 
@@ -166,7 +171,7 @@ internal sealed class Lane(NamespacedName pool, string platform)
     private List<Member> Members(PoolView view, DateTimeOffset now)
     {
         var takers = view.Builders.Where(builder => TakesBuilds(builder, now)).ToLookup(builder => builder.Name, StringComparer.Ordinal);
-        var own = Enumerable.Range(0, _desired).Select(ordinal => ChildNames.BuilderPod(ChildNames.StatefulSet(pool.Name, Api.Platform.Parse(platform)), ordinal));
+        var own = Enumerable.Range(0, _desired ?? 0).Select(ordinal => ChildNames.BuilderPod(ChildNames.StatefulSet(pool.Name, Api.Platform.Parse(platform)), ordinal));
         var outside = view.Builders.Where(IsOutside).Select(builder => builder.Name);
         return [.. own.Concat(outside).Select(name => new Member(name, takers[name].FirstOrDefault()))];
     }
@@ -176,25 +181,24 @@ internal sealed class Lane(NamespacedName pool, string platform)
         && !_drained.Contains(builder.Uid) && !_retired.Contains(builder.Uid)
         && !builder.EndsBy(now);
 
-    private List<NamespacedName> GrantFreeSlots(PoolView view, Load load, DateTimeOffset now)
+    private List<PlacedBuild> GrantFreeSlots(PoolView view, Load load, DateTimeOffset now)
     {
         bool HasRoom(Member member) => member.Builder is { } builder && load.On(builder.Uid) < Math.Min(view.BuildsPerBuilder, builder.Room ?? view.BuildsPerBuilder);
 
-        var granted = new List<NamespacedName>();
-        if (!_members.Any(HasRoom)) return granted;
+        var placed = new List<PlacedBuild>();
+        if (!_members.Any(HasRoom)) return placed;
         FairQueue.Serve(_waiting.Values.Select(waiting => waiting.Request), load.ByNamespace, request =>
         {
             var choice = Placement.Choose(request.Scope, _members, _ranOn.Get(request.Scope), HasRoom);
             if (choice.Free is not { Builder: { } builder }) return false;
             var spills = choice.Free != choice.Preferred;
             if (spills && choice.WorthWaiting && WaitsForWarm(request, now)) return false;
-            if (spills) _spills++;
+            placed.Add(new PlacedBuild(request.Build, now - _waiting[request.BuildUid].Since, spills));
             Accept(request, builder, view, now);
             load.Add(request.Build.Namespace, builder.Uid);
-            granted.Add(request.Build);
             return true;
         });
-        return granted;
+        return placed;
     }
 
     /// <summary>From the first time on that it might have gone elsewhere.</summary>
@@ -248,7 +252,7 @@ internal sealed class Lane(NamespacedName pool, string platform)
     private static int BuildersOfItsOwn(PoolView view) => view.Builders.Where(builder => !builder.Draining && !IsOutside(builder))
         .Select(builder => Math.Min(builder.Ordinal, view.Max - 1) + 1).DefaultIfEmpty(0).Max();
 
-    private sealed record Waiting(SlotRequest Request)
+    private sealed record Waiting(SlotRequest Request, DateTimeOffset Since)
     {
         /// <summary>None until it has been looked at.</summary>
         public WaitReason Reason { get; init; }
@@ -261,8 +265,26 @@ internal sealed class Lane(NamespacedName pool, string platform)
 }
 
 /// <summary>What a decision has changed.</summary>
-/// <param name="Changed">Builds whose answer is another now.</param>
-/// <param name="DesiredChanged">There should be more or fewer builders.</param>
-/// <param name="QueueChanged">More or fewer builds wait.</param>
-/// <param name="NextLook">When time alone may change the decision.</param>
-internal sealed record LaneNews(IReadOnlyList<NamespacedName> Changed, bool DesiredChanged, bool QueueChanged, DateTimeOffset? NextLook);
+internal sealed record LaneNews
+{
+    /// <summary>Builds whose answer is another now.</summary>
+    public required IReadOnlyList<NamespacedName> Changed { get; init; }
+
+    /// <summary>Builds that have got a builder.</summary>
+    public required IReadOnlyList<PlacedBuild> Placed { get; init; }
+
+    /// <summary>How many builders there should be; before the first decision nothing was known.</summary>
+    public required (int? Before, int Now) Desired { get; init; }
+
+    /// <summary>More or fewer builds wait.</summary>
+    public required bool QueueChanged { get; init; }
+
+    /// <summary>When time alone may change the decision.</summary>
+    public required DateTimeOffset? NextLook { get; init; }
+}
+
+/// <summary>A build that has got a builder.</summary>
+/// <param name="Build">Its name.</param>
+/// <param name="Waited">For so long.</param>
+/// <param name="Spilled">It is another one than the one that is warm for it.</param>
+internal sealed record PlacedBuild(NamespacedName Build, TimeSpan Waited, bool Spilled);

@@ -6,7 +6,7 @@ namespace Slipway.Scheduling;
 /// <summary>What the stores show of one platform of a pool: read once, then decided upon.</summary>
 internal sealed class PoolView(PoolPlatform? platform, TimeSpan idleAfter, IReadOnlyList<Builder> builders, IReadOnlyList<JobSlot> jobs)
 {
-    private const int DefaultBuildsPerBuilder = 2;
+    public const int DefaultBuildsPerBuilder = 2;
     private static readonly TimeSpan DefaultIdleAfter = TimeSpan.FromMinutes(10);
     private readonly ILookup<string, JobSlot> _byBuild = jobs.ToLookup(job => job.Slot.BuildUid, StringComparer.Ordinal);
 

@@ -6,7 +6,8 @@ namespace Slipway.Scheduling;
 
 /// <summary>Grants builders to builds, for all pools, one decision at a time. Each decision reads the stores once.</summary>
 internal sealed class Scheduler(
-    PoolReader reader, Circuits circuits, IReconcileTrigger<V1Alpha1ImageBuild> builds, IReconcileTrigger<V1Alpha1BuilderPool> pools, TimeProvider time)
+    PoolReader reader, Circuits circuits, FarmMetrics metrics, IReconcileTrigger<V1Alpha1ImageBuild> builds, IReconcileTrigger<V1Alpha1BuilderPool> pools,
+    TimeProvider time)
     : ISlots, IBuilderService, IQueueCounters, IPoolWatcher
 {
     /// <summary>Nothing else wakes a pool when builds join or leave its queue. Its status is written once for all that do so in this time.</summary>
@@ -99,7 +100,9 @@ internal sealed class Scheduler(
         var now = time.GetUtcNow();
         var news = lane.Settle(view, now);
         foreach (var build in news.Changed.Where(build => !asking.Contains(build)).Distinct()) builds.Enqueue(build);
-        if (news.DesiredChanged) pools.Enqueue(lane.Pool);
+        foreach (var build in news.Placed) metrics.Placed(lane.Pool, lane.Platform, build);
+        if (news.Desired.Before is { } before) metrics.Scaled(lane.Pool, lane.Platform, before, news.Desired.Now);
+        if (news.Desired.Before != news.Desired.Now) pools.Enqueue(lane.Pool);
         if (news.QueueChanged) pools.EnqueueAfter(lane.Pool, CountersDelay);
         if (news.NextLook is { } look) pools.EnqueueAfter(lane.Pool, look - now);
         if (lane.IsEmpty && !view.Wanted) _lanes.Remove((lane.Pool, lane.Platform));

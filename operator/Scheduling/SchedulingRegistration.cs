@@ -11,6 +11,7 @@ internal static class SchedulingRegistration
         .AddSingleton(new StoreIndex<V1Job>(PoolReader.PoolIndex, PoolReader.PoolOf))
         .AddSingleton<Circuits>()
         .AddSingleton<PoolReader>()
+        .AddSingleton<FarmMetrics>()
         .AddSingleton<Scheduler>()
         .AddSingleton<ISlots>(provider => provider.GetRequiredService<Scheduler>())
         .AddSingleton<IBuilderService>(provider => provider.GetRequiredService<Scheduler>())

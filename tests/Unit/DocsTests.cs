@@ -5,6 +5,7 @@ using Slipway.Api;
 using Slipway.Builds;
 using Slipway.Kube.Telemetry;
 using Slipway.Runner;
+using Slipway.Scheduling;
 
 namespace Slipway.Tests.Unit;
 
@@ -44,7 +45,8 @@ public sealed partial class DocsTests
     {
         const BindingFlags All = BindingFlags.Instance | BindingFlags.NonPublic | BindingFlags.Public;
         var metrics = new OperatorMetrics();
-        var code = typeof(OperatorMetrics).GetFields(All).Select(field => field.GetValue(metrics)).OfType<Collector>()
+        var code = new object[] { metrics, new FarmMetrics(metrics) }
+            .SelectMany(holder => holder.GetType().GetFields(All).Select(field => field.GetValue(holder))).OfType<Collector>()
             .Select(metric => $"{metric.Name} {metric.GetType().Name.ToLowerInvariant()} {string.Join(',', metric.LabelNames)}");
 
         var docs = MetricRow().Matches(File.ReadAllText(Repository.Path("docs/metrics.md")))

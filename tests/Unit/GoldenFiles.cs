@@ -46,6 +46,7 @@ internal static class GoldenFiles
         V1StatefulSet set => ApplyBody.Of(set),
         V1Service service => ApplyBody.Of(service),
         V1ConfigMap config => ApplyBody.Of(config),
+        V1NetworkPolicy policy => ApplyBody.Of(policy),
         V1Job job => ApplyBody.Of(job),
         _ => throw new ArgumentException(entity.Kind, nameof(entity)),
     };

@@ -47,7 +47,8 @@ public sealed class OperatorHostTests : IAsyncLifetime
     public void Informers_WhenListed_KeepNoSecretButTheAuthoritiesOfTheOwnNamespace()
     {
         _app.Services.GetServices<IInformer>().Select(informer => informer.Name).ShouldBe(
-            ["builderpools", "imagebuilds", "jobs", "pods", "statefulsets", "services", "configmaps", "nodes", "namespaces", "secrets"], ignoreOrder: true);
+            ["builderpools", "imagebuilds", "jobs", "pods", "statefulsets", "services", "configmaps", "networkpolicies", "endpointslices", "nodes", "namespaces", "secrets"],
+            ignoreOrder: true);
         var secrets = _app.Services.GetRequiredService<InformerScope<V1Secret>>();
         (secrets.Namespace, secrets.LabelSelector).ShouldBe(("slipway-system", PkiObjects.AuthoritySelector));
     }

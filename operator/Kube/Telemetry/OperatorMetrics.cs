@@ -4,8 +4,8 @@ namespace Slipway.Kube.Telemetry;
 
 /// <summary>
 /// The operator's metrics under controller-runtime's names, so that dashboards and alerts made for other operators fit. The registry
-/// is this host's own: the library's default one is shared by all hosts of a process. Nothing is labelled by object: the number of
-/// series does not grow with the number of objects.
+/// is this host's own: the library's default one is shared by all hosts of a process. Nothing here is labelled by object: the
+/// number of series does not grow with the number of objects.
 /// </summary>
 internal sealed class OperatorMetrics
 {

@@ -9,6 +9,7 @@ using Slipway.Kube;
 using Slipway.Kube.Client;
 using Slipway.Kube.Controllers;
 using Slipway.Kube.Events;
+using Slipway.Kube.Telemetry;
 using Slipway.Kube.Writing;
 using Slipway.Pki;
 using Slipway.Pools;
@@ -24,12 +25,14 @@ public class BuilderPoolControllerTests
     private readonly FakeCluster _cluster = new();
     private readonly FakeTimeProvider _time = new(PoolWorld.Now);
     private readonly RecordingLogger _log = new();
+    private readonly OperatorMetrics _metrics = new();
     private readonly FakeStore<V1Alpha1BuilderPool> _pools;
     private readonly FakeStore<V1Secret> _authorities;
     private readonly BuilderPoolController _controller;
     private readonly Queues _queues = new();
     private readonly IEventRecorder _events = Substitute.For<IEventRecorder>();
     private IReadOnlyList<string> _errors = [];
+    private IReadOnlyList<string> _apiServer = [PoolWorld.ApiServer];
 
     public BuilderPoolControllerTests()
     {
@@ -38,11 +41,11 @@ public class BuilderPoolControllerTests
         var authority = new PoolAuthority(_authorities, _cluster, new PkiOptions { OperatorNamespace = "slipway-system" }, _time);
         var observer = new PoolObserver(
             new FakeStore<V1StatefulSet>(_cluster, IsOurs, item => PoolLabels.PoolOf(item).Select(pool => pool.ToString())), new FakeStore<V1Service>(_cluster, IsOurs),
-            new FakeStore<V1ConfigMap>(_cluster, IsOurs), new FakeStore<V1Pod>(_cluster, IsOurs, item => PoolLabels.PoolOf(item).Select(pool => pool.ToString())),
-            new FakeStore<V1Node>(_cluster), authority, _queues, new Circuits(_pools, Substitute.For<IReconcileTrigger<V1Alpha1BuilderPool>>(), _time), new PoolOptions(), _ => _errors, _time);
+            new FakeStore<V1ConfigMap>(_cluster, IsOurs), new FakeStore<V1NetworkPolicy>(_cluster, IsOurs), new FakeStore<V1Pod>(_cluster, IsOurs, item => PoolLabels.PoolOf(item).Select(pool => pool.ToString())),
+            new FakeStore<V1Node>(_cluster), () => _apiServer, authority, _queues, new Circuits(_pools, Substitute.For<IReconcileTrigger<V1Alpha1BuilderPool>>(), _time), new PoolOptions(), _ => _errors, _time);
         _controller = new BuilderPoolController(
             observer, authority, new AuthoritySweep(authority, _pools), _cluster, new Applier(_cluster, new OperatorOptions()), new Deleter(_cluster),
-            new StatusWriter(_cluster), new StatusPace(_time), Substitute.For<IPoolWatcher>(), _queues, _events, _log);
+            new StatusWriter(_cluster), new StatusPace(_time), Substitute.For<IPoolWatcher>(), _queues, new FarmMetrics(_metrics), _events, _log);
         _cluster.Put(PoolWorld.Pool());
         _cluster.Put(PoolWorld.Node());
     }
@@ -69,7 +72,7 @@ public class BuilderPoolControllerTests
         [
             $"CREATE Secret slipway-system/{ChildNames.PoolAuthority(PoolWorld.PoolUid)}",
             $"CREATE Secret {SecretKey()}",
-            $"APPLY Service {Set}", $"APPLY ConfigMap {Set}-config", $"APPLY StatefulSet {Set}",
+            "APPLY NetworkPolicy builders/farm", $"APPLY Service {Set}", $"APPLY ConfigMap {Set}-config", $"APPLY StatefulSet {Set}",
             "STATUS BuilderPool builders/farm",
         ]);
         var secret = _cluster.Find<V1Secret>(SecretKey())!;
@@ -112,6 +115,7 @@ public class BuilderPoolControllerTests
     [InlineData("StatefulSet")]
     [InlineData("Service")]
     [InlineData("ConfigMap")]
+    [InlineData("NetworkPolicy")]
     public async Task Reconcile_WhenObjectWithoutOurLabelHasTheName_IsNeitherAdoptedNorChanged(string kind)
     {
         PutForeign(kind);
@@ -576,6 +580,85 @@ public class BuilderPoolControllerTests
         return authority;
     }
 
+    [Fact]
+    public async Task Reconcile_WhenThePoolWantsNoNetworkPolicyAnyMore_DeletesItsOwn()
+    {
+        await ReconcileAsync();
+        _cluster.Put(WithoutPolicy());
+
+        await ReconcileAsync();
+        await ReconcileAsync();
+
+        Writes().Count(call => call == "DELETE NetworkPolicy builders/farm").ShouldBe(1);
+        _cluster.All<V1NetworkPolicy>().ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Reconcile_WhenThePoolWantsNoNetworkPolicy_LeavesOneOfThatNameThatIsNotItsOwn()
+    {
+        PutForeign("NetworkPolicy");
+        _cluster.Put(WithoutPolicy());
+
+        await ReconcileAsync();
+
+        Writes().ShouldNotContain(call => call.Contains("NetworkPolicy", StringComparison.Ordinal));
+        Pool().Status!.Of("Stalled").ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task Reconcile_WhenTheApiServersAddressesAreNotKnown_StartsNoBuilderWithoutAPolicy()
+    {
+        _apiServer = [];
+
+        await ReconcileAsync();
+
+        Writes().ShouldBe(["STATUS BuilderPool builders/farm"]);
+        Pool().Status!.Of("Reconciling")!.Reason.ShouldBe("ApiServerUnknown");
+    }
+
+    [Fact]
+    public async Task Reconcile_WhenTheApiServersAddressesAreLost_KeepsThePolicyAndGoesOn()
+    {
+        await ReconcileAsync();
+        var policy = _cluster.All<V1NetworkPolicy>().Single().Metadata.ResourceVersion;
+        _apiServer = [];
+
+        await ReconcileAsync();
+
+        _cluster.All<V1NetworkPolicy>().Single().Metadata.ResourceVersion.ShouldBe(policy);
+        Pool().Status!.Of("Reconciling")!.Reason.ShouldBe("BuildersStarting");
+    }
+
+    [Fact]
+    public async Task Reconcile_WhenTheApiServerMoves_KeepsBuildersFromWhereItIsNow()
+    {
+        await ReconcileAsync();
+        _apiServer = ["198.51.100.9"];
+
+        await ReconcileAsync();
+
+        _cluster.All<V1NetworkPolicy>().Single().Spec.Egress[0].To[0].IpBlock.Except.ShouldBe(["169.254.0.0/16", "198.51.100.9/32"]);
+    }
+
+    [Fact]
+    public async Task Metrics_WhenThePoolComesAndGoes_ComeAndGoWithIt()
+    {
+        await ReconcileAsync();
+        (await MetricsAsync()).ShouldContain("slipway_builders{namespace=\"builders\",pool=\"farm\",platform=\"linux/amd64\",state=\"Ready\"} 0");
+
+        await _controller.DeletedAsync(new NamespacedName("builders", "farm"), TestContext.Current.CancellationToken);
+
+        (await MetricsAsync()).ShouldNotContain("pool=\"farm\"");
+    }
+
+    private async Task<string> MetricsAsync()
+    {
+        using var stream = new MemoryStream();
+        await _metrics.Registry.CollectAndExportAsTextAsync(stream, TestContext.Current.CancellationToken);
+        return System.Text.Encoding.UTF8.GetString(stream.ToArray());
+    }
+
+    private V1Alpha1BuilderPool WithoutPolicy() => Pool() with { Spec = Pool().Spec with { NetworkPolicy = new PoolNetworkPolicy { Mode = "None" } } };
     private Task<ReconciliationResult<V1Alpha1BuilderPool>> ReconcileAsync() =>
         _controller.ReconcileAsync(Pool(), TestContext.Current.CancellationToken);
 
@@ -592,6 +675,7 @@ public class BuilderPoolControllerTests
         switch (kind)
         {
             case "StatefulSet": _cluster.Put(new V1StatefulSet { Metadata = metadata }); break;
+            case "NetworkPolicy": _cluster.Put(new V1NetworkPolicy { Metadata = new V1ObjectMeta { Name = "farm", NamespaceProperty = "builders" } }); break;
             case "Service": _cluster.Put(new V1Service { Metadata = metadata }); break;
             default: _cluster.Put(new V1ConfigMap { Metadata = metadata }); break;
         }

@@ -26,7 +26,7 @@ public sealed class EndpointPoolTests
     [Fact]
     public void Plan_WhenPlatformsAreMixed_MakesTheObjectsOfItsOwnAlone() =>
         PoolPlanner.Plan(Snapshot(PoolWorld.Pool(Arm64, PoolWorld.Platform()))).Objects.Select(entity => entity.Metadata.Name)
-            .ShouldBe(["farm-linux-amd64", "farm-linux-amd64-config", "farm-linux-amd64"]);
+            .ShouldBe(["farm", "farm-linux-amd64", "farm-linux-amd64-config", "farm-linux-amd64"]);
 
     [Theory]
     [InlineData(1, 0)]

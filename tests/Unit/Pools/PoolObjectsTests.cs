@@ -55,11 +55,34 @@ public class PoolObjectsTests
     public void Buildkitd_WhenRendered_MayUseNewuidmap()
     {
         // allowPrivilegeEscalation: false sets no_new_privs, and newuidmap could no longer map the users of the namespace.
-        var security = Pod().Containers.ShouldHaveSingleItem().SecurityContext;
+        var security = Pod().Containers.Single(container => container.Name == "buildkitd").SecurityContext;
 
         security.AllowPrivilegeEscalation.ShouldBeNull();
         security.Capabilities.Add.ShouldBe(["SETUID", "SETGID"]);
         security.SeccompProfile.Type.ShouldBe("Unconfined");
+    }
+
+    [Fact]
+    public void Disk_WhenRendered_MayOnlyLook()
+    {
+        var disk = Pod().Containers.Single(container => container.Name == "disk");
+
+        disk.VolumeMounts.ShouldHaveSingleItem().ReadOnlyProperty.ShouldBe(true);
+        disk.SecurityContext.ReadOnlyRootFilesystem.ShouldBe(true);
+        disk.SecurityContext.AllowPrivilegeEscalation.ShouldBe(false);
+        disk.SecurityContext.SeccompProfile.Type.ShouldBe("RuntimeDefault");
+        disk.Image.ShouldBe(Pod().Containers[0].Image);
+        disk.LivenessProbe.ShouldBeNull("a full disk must not restart anything");
+    }
+
+    [Fact]
+    public void Disk_WhenBuildkitdHasLimitsAsItsRequests_LeavesThePodGuaranteed()
+    {
+        // The kubelet kills others first, and may give whole CPUs. A quota wants requests and limits of both of every container.
+        var resources = Pod().Containers.Single(container => container.Name == "disk").Resources;
+
+        resources.Requests.Keys.ShouldBe(["cpu", "memory"], ignoreOrder: true);
+        resources.Limits.ShouldBe(resources.Requests, ignoreOrder: true);
     }
 
     [Theory]

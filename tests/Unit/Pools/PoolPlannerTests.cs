@@ -17,6 +17,7 @@ public class PoolPlannerTests
 
         plan.Objects.Select(entity => $"{entity.Kind} {entity.Metadata.Name}").ShouldBe(
         [
+            "NetworkPolicy farm",
             "Service farm-linux-amd64", "ConfigMap farm-linux-amd64-config", "StatefulSet farm-linux-amd64",
             "Service farm-linux-arm64", "ConfigMap farm-linux-arm64-config", "StatefulSet farm-linux-arm64",
         ]);
@@ -229,7 +230,7 @@ public class PoolPlannerTests
 
         plan.Orphaned.ShouldBe([live]);
         plan.Growths.ShouldBeEmpty();
-        plan.Objects.Select(entity => entity.Kind).ShouldBe(["Service", "ConfigMap"]);
+        plan.Objects.Select(entity => entity.Kind).ShouldBe(["NetworkPolicy", "Service", "ConfigMap"]);
     }
 
     [Fact]

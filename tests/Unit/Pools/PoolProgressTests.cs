@@ -143,6 +143,66 @@ public class PoolProgressTests
     }
 
     [Theory]
+    [InlineData("""{"version":"v0.32.2","maxUserNamespaces":0}""", "Node node-1 allows no user namespaces: set its sysctl user.max_user_namespaces above 0.")]
+    [InlineData("""{"version":"v0.32.2","maxUserNamespaces":9,"apparmorRestrictsUserNamespaces":true}""", "Node node-1 restricts user namespaces: set its sysctl kernel.apparmor_restrict_unprivileged_userns to 0.")]
+    [InlineData("""{"version":"v0.32.2","maxUserNamespaces":9}""", null)]
+    public void Status_WhenBuildkitdIsSlowToStart_SaysWhatTheNodeLacksBeforeItFallsOver(string facts, string? lack)
+    {
+        var (snapshot, _) = World(1, (set, ordinal) => WithFacts(PoolWorld.Pod(set, ordinal, ready: false), facts));
+
+        PoolProgress.Status(snapshot).Of("Reconciling")!.Message.ShouldBe($"Waiting for builders of linux/amd64.{(lack is null ? "" : " " + lack)}");
+    }
+
+    [Fact]
+    public void Status_WhenTheNodeRestrictsUserNamespaces_NamesTheCauseAndNotWhatFailed()
+    {
+        var (snapshot, _) = World(1, (set, ordinal) => WithFacts(
+            WithStatus(set, ordinal, PoolWorld.Status("CrashLoopBackOff", 3, lastWords: "[rootlesskit:child ] error: failed to share mount point: /: permission denied")),
+            """{"version":"v0.32.2","maxUserNamespaces":9,"apparmorRestrictsUserNamespaces":true}"""));
+
+        PoolProgress.Status(snapshot).Of("Stalled")!.Message.ShouldContain("kernel.apparmor_restrict_unprivileged_userns to 0");
+    }
+
+    [Theory]
+    [InlineData(9, "Reconciling")]
+    [InlineData(10, "Stalled")]
+    public void Status_WhenABuilderHasNoRoomLeft_WaitsForItsGarbageCollectionAndThenSaysWhatToDo(int minutes, string type)
+    {
+        var (snapshot, set) = World(2, (set, ordinal) => ordinal == 1 ? LowDisk(set, ordinal, minutes) : PoolWorld.Pod(set, ordinal), size: "50Gi");
+
+        var status = PoolProgress.Status(snapshot);
+
+        status.Platforms!.Single().Builders!.Select(builder => builder.State).ShouldBe(["Ready", "LowDisk"]);
+        status.Platforms!.Single().Ready.ShouldBe(1);
+        status.Of("Ready")!.Status.ShouldNotBe("True");
+        status.Of(type)!.Reason.ShouldBe("BuilderLowDisk");
+        status.Of(type)!.Message.ShouldBe(
+            $"Pod {set.Metadata.Name}-1 takes no builds: less than 5 % of its storage or of its inodes is free. Raise storage.size of the platform. "
+            + $"To look: kubectl -n builders exec {set.Metadata.Name}-1 -c disk -- df /home/user/.local/share/buildkit.");
+    }
+
+    [Fact]
+    public void Status_WhenABuilderWithoutStorageHasNoRoomLeft_NamesTheNodeWhoseDiskItIs()
+    {
+        var (snapshot, _) = World(1, (set, ordinal) => LowDisk(set, ordinal, 60));
+
+        PoolProgress.Status(snapshot).Of("Stalled")!.Message.ShouldContain("Make room on node node-1, or give the platform storage.");
+    }
+
+    [Fact]
+    public void Status_WhenTheDisksContainerWasRestartedByTheNode_IsNoCrash()
+    {
+        var (snapshot, _) = World(1, (set, ordinal) =>
+        {
+            var pod = LowDisk(set, ordinal, 60);
+            pod.Status.ContainerStatuses[1].RestartCount = 4;
+            return pod;
+        });
+
+        PoolProgress.Status(snapshot).Of("Stalled")!.Reason.ShouldBe("BuilderLowDisk");
+    }
+
+    [Theory]
     [InlineData(9, false)]
     [InlineData(10, true)]
     public void Status_WhenNoNodeTakesAPod_StallsOnlyAfterAWhile(int minutes, bool stalled)
@@ -221,9 +281,9 @@ public class PoolProgressTests
         (platform.Desired, platform.Ready).ShouldBe((4, 2));
     }
 
-    private static (PoolSnapshot Snapshot, V1StatefulSet Set) World(int pods, Func<V1StatefulSet, int, V1Pod> pod, int? replicas = null)
+    private static (PoolSnapshot Snapshot, V1StatefulSet Set) World(int pods, Func<V1StatefulSet, int, V1Pod> pod, int? replicas = null, string? size = null)
     {
-        var pool = PoolWorld.Pool(PoolWorld.Platform(replicas: replicas ?? pods));
+        var pool = PoolWorld.Pool(PoolWorld.Platform(replicas: replicas ?? pods, size: size));
         var set = PoolWorld.Live(pool, pool.Spec.Platforms[0]);
         return (PoolWorld.Snapshot(pool) with { StatefulSets = [set], Pods = [.. Enumerable.Range(0, pods).Select(ordinal => pod(set, ordinal))] }, set);
     }
@@ -232,6 +292,20 @@ public class PoolProgressTests
     {
         var pod = PoolWorld.Pod(set, ordinal, ready: false);
         pod.Status.ContainerStatuses = [status];
+        return pod;
+    }
+
+    private static V1Pod WithFacts(V1Pod pod, string facts)
+    {
+        pod.Status.InitContainerStatuses[0].State.Terminated.Message = facts;
+        return pod;
+    }
+
+    private static V1Pod LowDisk(V1StatefulSet set, int ordinal, int minutes)
+    {
+        var pod = PoolWorld.Pod(set, ordinal, ready: false);
+        pod.Status.Conditions[0].LastTransitionTime = PoolWorld.Now.AddMinutes(-minutes).UtcDateTime;
+        pod.Status.ContainerStatuses = [PoolWorld.Status(ready: true), PoolWorld.Disk(ready: false)];
         return pod;
     }
 

@@ -11,6 +11,7 @@ namespace Slipway.Tests.Unit.Pools;
 internal static class PoolWorld
 {
     public const string PoolUid = "5d2c8a4e-0000-4000-8000-000000000001";
+    public const string ApiServer = "198.51.100.7";
     public static readonly DateTimeOffset Now = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);
     public static readonly KnownAuthority Authority = new("0a1b2c3d", Now.AddDays(-1));
     public static readonly ServerCertificate Certificate = new("00112233aabbccdd", new DateTimeOffset(2027, 3, 1, 12, 0, 0, TimeSpan.Zero), Authority.Id);
@@ -28,7 +29,7 @@ internal static class PoolWorld
         Storage = size is null ? null : new PoolStorage { Size = new ResourceQuantity(size), StorageClassName = storageClass },
     };
 
-    public static PoolSnapshot Snapshot(V1Alpha1BuilderPool pool) => new() { Pool = pool, Options = new PoolOptions(), Authority = Authority, Now = Now };
+    public static PoolSnapshot Snapshot(V1Alpha1BuilderPool pool) => new() { Pool = pool, Options = new PoolOptions(), Authority = Authority, Now = Now, ApiServer = [ApiServer] };
 
     /// <summary>The StatefulSet as the server keeps it.</summary>
     public static V1StatefulSet Live(V1Alpha1BuilderPool pool, PoolPlatform platform)
@@ -67,7 +68,7 @@ internal static class PoolWorld
                     },
                 },
             ],
-            ContainerStatuses = [Status(ready: ready)],
+            ContainerStatuses = [Status(ready: ready), Disk(ready: true)],
         },
     };
 
@@ -123,6 +124,12 @@ internal static class PoolWorld
     public static void Unready(this V1Pod pod) => pod.Status.Conditions[0].Status = "False";
 
     public static void Terminate(this V1Pod pod) => pod.Metadata.DeletionTimestamp = Now.UtcDateTime;
+    /// <summary>The container that watches the disk, running.</summary>
+    public static V1ContainerStatus Disk(bool ready) => new()
+    {
+        Name = "disk", Ready = ready, RestartCount = 0, Image = "i", ImageID = "",
+        State = new V1ContainerState { Running = new V1ContainerStateRunning() },
+    };
 
     public static V1Condition? Of(this BuilderPoolStatus status, string type) => status.Conditions!.FirstOrDefault(condition => condition.Type == type);
 

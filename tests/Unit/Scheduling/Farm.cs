@@ -1,9 +1,11 @@
+using System.Text;
 using k8s;
 using k8s.Models;
 using Microsoft.Extensions.Time.Testing;
 using Slipway.Api;
 using Slipway.Kube;
 using Slipway.Kube.Controllers;
+using Slipway.Kube.Telemetry;
 using Slipway.Scheduling;
 using Slipway.Tests.Unit.Pools;
 
@@ -18,6 +20,7 @@ internal sealed class Farm
 
     private readonly FakeCluster _seen = new();
     private V1Alpha1BuilderPool _pool;
+    private OperatorMetrics _metrics = new();
     private int _pods;
 
     /// <summary>Three builders, always.</summary>
@@ -53,6 +56,15 @@ internal sealed class Farm
 
     /// <summary>How often a Job of the store was looked at.</summary>
     public int JobsRead { get; private set; }
+
+    /// <summary>Of the first platform, as /metrics shows it.</summary>
+    public async Task<string> MetricAsync(string name)
+    {
+        using var stream = new MemoryStream();
+        await _metrics.Registry.CollectAndExportAsTextAsync(stream, TestContext.Current.CancellationToken);
+        var prefix = $"{name}{{namespace=\"builders\",pool=\"farm\",platform=\"{Amd64}\"}} ";
+        return Encoding.UTF8.GetString(stream.ToArray()).Split('\n').Single(line => line.StartsWith(prefix, StringComparison.Ordinal))[prefix.Length..];
+    }
 
     /// <summary>Builds that were woken, in order.</summary>
     public Wakes<V1Alpha1ImageBuild> Builds { get; } = new();
@@ -146,10 +158,11 @@ internal sealed class Farm
 
     private Scheduler Start()
     {
+        _metrics = new OperatorMetrics();
         var circuits = new Circuits(new FakeStore<V1Alpha1BuilderPool>(_seen), Pools, Time);
         return new Scheduler(
             new PoolReader(new FakeStore<V1Alpha1BuilderPool>(_seen), new FakeStore<V1Pod>(_seen, keys: PoolReader.PoolOf), new FakeStore<V1Job>(_seen, keys: JobKeys), circuits),
-            circuits, Builds, Pools, Time);
+            circuits, new FarmMetrics(_metrics), Builds, Pools, Time);
     }
 
     private IEnumerable<string> JobKeys(V1Job job)
