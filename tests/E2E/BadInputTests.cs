@@ -101,7 +101,7 @@ public sealed class BadInputTests(ClusterFixture fixture)
     [Fact]
     public async Task BuilderImageThatCannotBePulled_StallsThePoolAndItsBuilds()
     {
-        var pool = fixture.Pool("no-image");
+        var pool = fixture.Pool(new(ClusterFixture.PoolNamespace, "no-image"));
         await fixture.Client.CreateAsync(pool with { Spec = pool.Spec with { Image = "moby/buildkit:nope" } }, Cancel);
         try
         {

@@ -65,7 +65,7 @@ public sealed class BuildTests(ClusterFixture fixture)
     public async Task Build_OfOnePlatformFromInlineFiles_PublishesFromItsOwnPod()
     {
         await using var tenant = await fixture.TenantAsync();
-        await using var jobs = JobWatcher.Start(fixture, tenant.Name);
+        await using var jobs = await tenant.JobsAsync();
         await tenant.CreateAsync(tenant.Inline("app", "FROM busybox:stable\nRUN echo hello > /hello\n", fixture.Cluster.Platforms[0]));
 
         var status = (await tenant.EndOfAsync("app")).Status!;
@@ -74,7 +74,7 @@ public sealed class BuildTests(ClusterFixture fixture)
         using var registry = new RegistryReader(fixture.Cluster.Registry);
         (await registry.DigestAsync(tenant.Repository("app"), "1")).ShouldBe(status.IndexDigest);
         await ShouldHoldAsync(registry, tenant.Repository("app"), status);
-        jobs.Seen.ShouldHaveSingleItem().Role.ShouldBe(JobRoles.Build);
+        jobs.Objects.ShouldHaveSingleItem().Metadata.Labels[SlipwayApi.RoleLabel].ShouldBe(JobRoles.Build);
     }
 
     /// <summary>Arguments of containers are expanded by the kubelet, lines of a Dockerfile by BuildKit: neither touches a value.</summary>

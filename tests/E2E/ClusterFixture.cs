@@ -4,10 +4,13 @@ using Slipway.Api;
 using Slipway.Kube;
 using Slipway.Kube.Client;
 
+[assembly: AssemblyFixture(typeof(Slipway.Tests.E2E.ClusterFixture))]
+
 namespace Slipway.Tests.E2E;
 
-[CollectionDefinition(Name)]
-public sealed class ClusterTests : ICollectionFixture<ClusterFixture>
+/// <summary>Tests that use the suite's own pool, or that touch what all share: the operator, the nodes. One after the other, with no others beside them.</summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public sealed class ClusterTests
 {
     public const string Name = "cluster";
 }
@@ -17,6 +20,8 @@ public sealed class ClusterFixture : IAsyncLifetime
 {
     internal const string PoolNamespace = "e2e-builders";
     internal const string PoolName = "farm";
+
+    internal static readonly NamespacedName SharedPool = new(PoolNamespace, PoolName);
 
     private KubeClient? _client;
 
@@ -30,9 +35,9 @@ public sealed class ClusterFixture : IAsyncLifetime
         var config = KubernetesClientConfiguration.BuildConfigFromConfigFile(Cluster.Kubeconfig);
         _client = new KubeClient(new OperatorOptions { Cluster = config, FieldManager = "e2e" }, TimeProvider.System);
         await Client.ApplyAsync(Namespace(PoolNamespace), default);
-        await Client.ApplyAsync(Pool(PoolName), default);
+        await Client.ApplyAsync(Pool(SharedPool), default);
         await EventuallyAsync("the pool is Ready", TimeSpan.FromMinutes(3),
-            () => Client.GetAsync<V1Alpha1BuilderPool>(new NamespacedName(PoolNamespace, PoolName), default),
+            () => Client.GetAsync<V1Alpha1BuilderPool>(SharedPool, default),
             pool => pool.Status?.ObservedGeneration == pool.Metadata.Generation && pool.Status?.Conditions.IsTrue(Conditions.Ready) is true);
     }
 
@@ -40,16 +45,17 @@ public sealed class ClusterFixture : IAsyncLifetime
     {
         if (_client is not null)
         {
-            await Client.DeleteAsync<V1Alpha1BuilderPool>(new NamespacedName(PoolNamespace, PoolName), null, PropagationPolicy.Background, default);
+            await Client.DeleteAsync<V1Alpha1BuilderPool>(SharedPool, null, PropagationPolicy.Background, default);
             _client.Dispose();
         }
 
         await Cluster.DisposeAsync();
     }
 
-    internal V1Alpha1BuilderPool Pool(string name) => new()
+    /// <summary>A pool of all platforms of the cluster, which takes builds of the tests' namespaces.</summary>
+    internal V1Alpha1BuilderPool Pool(NamespacedName key) => new()
     {
-        Metadata = new V1ObjectMeta { Name = name, NamespaceProperty = PoolNamespace },
+        Metadata = new V1ObjectMeta { Name = key.Name, NamespaceProperty = key.Namespace },
         Spec = new BuilderPoolSpec
         {
             Image = Cluster.BuildkitImage,
@@ -61,14 +67,14 @@ public sealed class ClusterFixture : IAsyncLifetime
     };
 
     /// <summary>A namespace of the test's own, admitted by the pool, with the Secret that pushes need. It is deleted with the test.</summary>
-    internal async Task<Tenant> TenantAsync(bool admitted = true, string? password = null)
+    internal async Task<Tenant> TenantAsync(bool admitted = true, string? password = null, NamespacedName? pool = null, string? name = null)
     {
-        var name = $"e2e-{Guid.NewGuid():N}"[..16];
+        name ??= $"e2e-{Guid.NewGuid():N}"[..16];
         var tenant = Namespace(name);
         if (admitted) tenant.Metadata.Labels = new Dictionary<string, string> { ["e2e"] = "true" };
         await Client.CreateAsync(tenant, default);
         if (Cluster.Registry.User is { } user) await Client.CreateAsync(PushSecret(name, user, password ?? Cluster.Registry.Password!), default);
-        return new Tenant(this, name);
+        return new Tenant(Client, Cluster, pool ?? SharedPool, name);
     }
 
     /// <summary>Looks until it is so, at most <paramref name="limit"/>; the failure says what was there instead.</summary>

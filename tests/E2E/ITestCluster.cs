@@ -5,6 +5,12 @@ internal interface ITestCluster : IAsyncDisposable
 {
     Task StartAsync();
 
+    /// <summary>Installs the operator's chart, or changes these of its values (name=value); those of the last call hold no longer.</summary>
+    Task InstallAsync(params string[] values);
+
+    /// <summary>kubectl as administrator; throws where it fails.</summary>
+    Task<string> KubectlAsync(params string[] arguments);
+
     string Kubeconfig { get; }
 
     /// <summary>The rootless BuildKit image of the pools.</summary>

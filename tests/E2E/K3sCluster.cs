@@ -42,11 +42,18 @@ internal sealed class K3sCluster : ITestCluster
         await _network.CreateAsync();
         await Task.WhenAll(_registry.StartAsync(), _k3s.StartAsync());
         await File.WriteAllTextAsync(_kubeconfig, await _k3s.GetKubeconfigAsync());
+        await InstallAsync();
+    }
+
+    public async Task InstallAsync(params string[] values)
+    {
         var image = Environment.GetEnvironmentVariable("SLIPWAY_IMAGE") ?? throw new InvalidOperationException("SLIPWAY_IMAGE must name an image of Slipway for SLIPWAY_CLUSTER=k3s.");
         var parts = image.Split(':', 2);
         await Shell.RunAsync("helm", "--kubeconfig", Kubeconfig, "upgrade", "--install", "slipway", "charts/slipway", "--namespace", "slipway-system",
-            "--create-namespace", "--wait", "--values", "tests/E2E/values.yaml", "--set", $"image.repository={parts[0]}", "--set", $"image.tag={parts[1]}");
+            "--create-namespace", "--wait", "--values", "tests/E2E/values.yaml", "--set", string.Join(',', [$"image.repository={parts[0]}", $"image.tag={parts[1]}", .. values]));
     }
+
+    public Task<string> KubectlAsync(params string[] arguments) => Shell.RunAsync("kubectl", ["--kubeconfig", Kubeconfig, .. arguments]);
 
     public Task<(string Url, string Commit)> PushAsync(string name, IReadOnlyDictionary<string, string> files)
     {

@@ -6,6 +6,7 @@ namespace Slipway.Tests.E2E;
 internal sealed class LocalCluster : ITestCluster
 {
     private ClusterEnv? _env;
+    private string? _imageDigest;
 
     public string Kubeconfig => Env["KUBECONFIG"];
 
@@ -24,13 +25,20 @@ internal sealed class LocalCluster : ITestCluster
     {
         await Shell.RunAsync("tests/cluster/cluster", "up");
         _env = ClusterEnv.Read();
-        var image = (await Shell.RunAsync("tests/image.sh", "slipway/slipway:dev")).Trim().Split('\n')[^1];
+        _imageDigest = (await Shell.RunAsync("tests/image.sh", "slipway/slipway:dev")).Trim().Split('@')[^1];
+        await InstallAsync();
+    }
+
+    public async Task InstallAsync(params string[] values)
+    {
         // Kubernetes 1.20 does not know x-kubernetes-validations; a current server needs neither option after the chart.
         await Shell.RunAsync(Env["HELM"], "--kubeconfig", Kubeconfig, "upgrade", "--install", "slipway", "charts/slipway", "--server-side=false", "--disable-openapi-validation",
             "--namespace", "slipway-system", "--create-namespace", "--values", "tests/demo/values.yaml", "--values", "tests/E2E/values.yaml",
-            "--set", $"image.digest={image.Split('@')[1]}");
-        await Shell.RunAsync(Env["KUBECTL"], "--kubeconfig", Kubeconfig, "--namespace", "slipway-system", "rollout", "status", "deployment/slipway", "--timeout", "180s");
+            "--set", string.Join(',', [$"image.digest={_imageDigest}", .. values]));
+        await KubectlAsync("--namespace", "slipway-system", "rollout", "status", "deployment/slipway", "--timeout", "180s");
     }
+
+    public Task<string> KubectlAsync(params string[] arguments) => Shell.RunAsync(Env["KUBECTL"], ["--kubeconfig", Kubeconfig, .. arguments]);
 
     public async Task<(string Url, string Commit)> PushAsync(string name, IReadOnlyDictionary<string, string> files)
     {
@@ -51,6 +59,12 @@ internal sealed class LocalCluster : ITestCluster
             Directory.Delete(work, recursive: true);
         }
     }
+
+    /// <summary>A buildkitd outside the cluster: host:port, and the folder of its clients' certificate.</summary>
+    public async Task<(string Address, string ClientFolder)> StartBuildkitdAsync() =>
+        ($"{Env["HOST_ADDRESS"]}:1234", (await Shell.RunAsync("tests/cluster/cluster", "buildkitd", "up")).Trim());
+
+    public static Task StopBuildkitdAsync() => Shell.RunAsync("tests/cluster/cluster", "buildkitd", "down");
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }

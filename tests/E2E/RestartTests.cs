@@ -35,7 +35,7 @@ public sealed class RestartTests(ClusterFixture fixture)
     private async Task SurvivesAsync(Func<V1Pod, Task> strike)
     {
         await using var tenant = await fixture.TenantAsync();
-        await using var jobs = JobWatcher.Start(fixture, tenant.Name);
+        await using var jobs = await tenant.JobsAsync();
         var build = tenant.Inline("app", Slow);
         await tenant.CreateAsync(build with { Spec = build.Spec with { BuildArgs = [new BuildArg { Name = "NONCE", Value = tenant.Name }] } });
         await ClusterFixture.EventuallyAsync("every platform is building", TimeSpan.FromMinutes(1), () => tenant.ReadAsync("app"),
@@ -49,9 +49,11 @@ public sealed class RestartTests(ClusterFixture fixture)
         var status = (await tenant.EndOfAsync("app")).Status!;
 
         status.Phase.ShouldBe(Phases.Succeeded, status.Failure?.Message);
-        jobs.Seen.Where(job => job.Role == JobRoles.Build).Select(job => job.Platform).ShouldBe(fixture.Cluster.Platforms, ignoreOrder: true);
-        jobs.Seen.Count(job => job.Role == JobRoles.Publish).ShouldBe(fixture.Cluster.Platforms.Count > 1 ? 1 : 0);
+        jobs.Objects.Where(job => RoleOf(job) == JobRoles.Build).Select(job => job.Metadata.Annotations[SlipwayApi.PlatformAnnotation]).ShouldBe(fixture.Cluster.Platforms, ignoreOrder: true);
+        jobs.Objects.Count(job => RoleOf(job) == JobRoles.Publish).ShouldBe(fixture.Cluster.Platforms.Count > 1 ? 1 : 0);
     }
+
+    private static string RoleOf(V1Job job) => job.Metadata.Labels[SlipwayApi.RoleLabel];
 
     private async Task<string> HolderAsync() =>
         (await fixture.Client.GetAsync<Lease>(new NamespacedName(OperatorNamespace, "slipway"), Cancel)).Spec?.HolderIdentity ?? "";

@@ -5,8 +5,6 @@ namespace Slipway.Tests.E2E;
 /// <summary>Programs of the checkout, run with an argument array.</summary>
 internal static class Shell
 {
-    public static string Root { get; } = FindRoot();
-
     /// <summary>Standard output; throws with everything that the program wrote where it failed.</summary>
     public static async Task<string> RunAsync(string program, params string[] arguments)
     {
@@ -16,18 +14,11 @@ internal static class Shell
 
     public static async Task<(int ExitCode, string Output, string Errors)> TryAsync(string program, params string[] arguments)
     {
-        var start = new ProcessStartInfo(program.Contains('/', StringComparison.Ordinal) ? Path.Combine(Root, program) : program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Root };
+        var start = new ProcessStartInfo(program.Contains('/', StringComparison.Ordinal) ? Repository.Path(program) : program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Repository.Root };
         using var process = Process.Start(start) ?? throw new InvalidOperationException($"{program} did not start");
-        var output = process.StandardOutput.ReadToEndAsync();
-        var errors = process.StandardError.ReadToEndAsync();
-        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        var output = process.StandardOutput.ReadToEndAsync(CancellationToken.None);
+        var errors = process.StandardError.ReadToEndAsync(CancellationToken.None);
+        await process.WaitForExitAsync(CancellationToken.None);
         return (process.ExitCode, await output, await errors);
-    }
-
-    private static string FindRoot()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Operator.sln"))) folder = folder.Parent;
-        return folder?.FullName ?? throw new InvalidOperationException("The tests do not lie in a checkout.");
     }
 }

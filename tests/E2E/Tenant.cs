@@ -6,14 +6,14 @@ using Slipway.Kube.Client;
 namespace Slipway.Tests.E2E;
 
 /// <summary>One test's namespace and the builds in it.</summary>
-internal sealed class Tenant(ClusterFixture fixture, string name) : IAsyncDisposable
+internal sealed class Tenant(IKubeClient client, ITestCluster cluster, NamespacedName pool, string name) : IAsyncDisposable
 {
     public string Name => name;
 
     public async ValueTask DisposeAsync() =>
-        await fixture.Client.DeleteAsync<V1Namespace>(new NamespacedName("", name), null, PropagationPolicy.Background, default);
+        await client.DeleteAsync<V1Namespace>(new NamespacedName("", name), null, PropagationPolicy.Background, default);
 
-    public string Repository(string image) => $"{fixture.Cluster.Registry.Host}/{name}/{image}";
+    public string Repository(string image) => $"{cluster.Registry.Host}/{name}/{image}";
 
     /// <summary>A build of an inline Dockerfile, as most tests want it.</summary>
     public V1Alpha1ImageBuild Inline(string image, string dockerfile, params string[] platforms) => Build(image, platforms) with
@@ -26,9 +26,12 @@ internal sealed class Tenant(ClusterFixture fixture, string name) : IAsyncDispos
         Spec = Spec(image, platforms) with { Source = new BuildSource { Git = new GitBuildSource { Url = url, Revision = revision } } },
     };
 
-    public Task<V1Alpha1ImageBuild> CreateAsync(V1Alpha1ImageBuild build) => fixture.Client.CreateAsync(build, default);
+    /// <summary>Every Job of this namespace from now on.</summary>
+    public Task<Recording<V1Job>> JobsAsync() => Recording<V1Job>.StartAsync(client, name);
 
-    public Task<V1Alpha1ImageBuild> ReadAsync(string image) => fixture.Client.GetAsync<V1Alpha1ImageBuild>(new NamespacedName(name, image), default);
+    public Task<V1Alpha1ImageBuild> CreateAsync(V1Alpha1ImageBuild build) => client.CreateAsync(build, default);
+
+    public Task<V1Alpha1ImageBuild> ReadAsync(string image) => client.GetAsync<V1Alpha1ImageBuild>(new NamespacedName(name, image), default);
 
     /// <summary>The build once it has ended, well or badly.</summary>
     public async Task<V1Alpha1ImageBuild> EndOfAsync(string image, TimeSpan? limit = null) => await ClusterFixture.EventuallyAsync(
@@ -43,15 +46,15 @@ internal sealed class Tenant(ClusterFixture fixture, string name) : IAsyncDispos
 
     private ImageBuildSpec Spec(string image, string[] platforms) => new()
     {
-        PoolRef = new PoolReference { Name = ClusterFixture.PoolName, Namespace = ClusterFixture.PoolNamespace },
+        PoolRef = new PoolReference { Name = pool.Name, Namespace = pool.Namespace },
         Platforms = platforms.Length == 0 ? null : platforms,
         Output = new BuildOutput
         {
             Image = Repository(image),
             Tags = ["1"],
-            CredentialsSecretRef = fixture.Cluster.Registry.User is null ? null : new LocalReference { Name = "push" },
-            PlainHttp = fixture.Cluster.Registry.PlainHttp ? true : null,
-            Ca = fixture.Cluster.Registry.Ca,
+            CredentialsSecretRef = cluster.Registry.User is null ? null : new LocalReference { Name = "push" },
+            PlainHttp = cluster.Registry.PlainHttp ? true : null,
+            Ca = cluster.Registry.Ca,
         },
     };
 }

@@ -41,3 +41,4 @@ HUB_PORT=5000                   # on HOST_ADDRESS: the registry that stands in f
 REGISTRY_PORT=5443              # on HOST_ADDRESS: the registry that builds push to, TLS and password
 S3_PORT=9000                    # on HOST_ADDRESS
 GIT_PORT=8080                   # on HOST_ADDRESS
+BUILDKITD_PORT=1234             # on HOST_ADDRESS: a buildkitd outside the cluster, where one is asked for

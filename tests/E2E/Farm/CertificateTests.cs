@@ -1,0 +1,46 @@
+using System.Globalization;
+using Slipway.Api;
+
+namespace Slipway.Tests.E2E.Farm;
+
+/// <summary>Certificates that end while builds go on. The operator itself is changed for it, so no other test runs beside.</summary>
+[Collection(ClusterTests.Name)]
+public sealed class CertificateTests(ClusterFixture fixture)
+{
+    [Fact]
+    public async Task Certificates_AtALifetimeOfTwoMinutes_RotateDuringBuilds()
+    {
+        await using var evidence = new Evidence(nameof(Certificates_AtALifetimeOfTwoMinutes_RotateDuringBuilds));
+        await fixture.Cluster.InstallAsync("serverCertificateLifetime=2m");
+        try
+        {
+            await using var farm = await TestFarm.StartAsync(fixture, TestFarm.Platform(fixture.Cluster.Platforms[0], builders: 2, slots: 1));
+            var serials = new HashSet<string>();
+            var lines = new List<string>();
+            var until = TimeProvider.System.GetUtcNow() + (Sample.TakesAll ? TimeSpan.FromMinutes(10) : TimeSpan.FromMinutes(3));
+            for (var number = 1; TimeProvider.System.GetUtcNow() < until; number++)
+            {
+                var name = string.Create(CultureInfo.InvariantCulture, $"build-{number:000}");
+                await farm.CreateAsync(farm.Sleeping(name, 5));
+                await farm.SucceedsAsync(name);
+                foreach (var pod in farm.Builders.Lives().Where(life => Watched.IsReady(life.Pod)).Select(life => life.Pod))
+                {
+                    using var certificate = await ServedCertificate.ReadAsync(pod);
+                    if (certificate is not null && serials.Add(certificate.SerialNumber)) lines.Add(ServedCertificate.Line(pod, certificate));
+                }
+            }
+
+            evidence.Add("the builders' TLS handshakes", lines);
+            evidence.Add("the API server's watch of the builders", farm.Builders.Lines());
+            evidence.Add("the API server's watch of the build Jobs", farm.Jobs.Lines());
+            var pods = farm.Builders.Lives();
+            // One at two thirds of two minutes, and the next one before the third is over.
+            serials.Count.ShouldBeGreaterThanOrEqualTo(3);
+            farm.Jobs.Lives().ShouldAllBe(job => job.Succeeded && !pods.Any(pod => pod.Uid == job.BuilderUid && pod.DeletionAsked != null && job.IsLiveAt(pod.DeletionAsked.Value)));
+        }
+        finally
+        {
+            await fixture.Cluster.InstallAsync();
+        }
+    }
+}
