@@ -16,7 +16,7 @@ public sealed class OperatorTests(ClusterFixture fixture)
     {
         if (fixture.Cluster is not LocalCluster) Assert.Skip("Reads the node's /proc: local cluster only.");
         // Other tests, or the start, may just have been: rest is what it comes to within a minute.
-        var resident = await ClusterFixture.EventuallyAsync("the operator's memory is that of rest", TimeSpan.FromMinutes(1), ResidentKilobytesAsync, kilobytes => kilobytes < LimitKilobytes);
+        var resident = await Wait.UntilAsync("the operator's memory is that of rest", TimeSpan.FromMinutes(1), ResidentKilobytesAsync, kilobytes => kilobytes < LimitKilobytes);
 
         TestContext.Current.TestOutputHelper!.WriteLine($"operator RSS: {resident / 1024} MB");
     }

@@ -38,13 +38,13 @@ public sealed class RestartTests(ClusterFixture fixture)
         await using var jobs = await tenant.JobsAsync();
         var build = tenant.Inline("app", Slow);
         await tenant.CreateAsync(build with { Spec = build.Spec with { BuildArgs = [new BuildArg { Name = "NONCE", Value = tenant.Name }] } });
-        await ClusterFixture.EventuallyAsync("every platform is building", TimeSpan.FromMinutes(1), () => tenant.ReadAsync("app"),
+        await Wait.UntilAsync("every platform is building", TimeSpan.FromMinutes(1), () => tenant.ReadAsync("app"),
             seen => seen.Status?.Platforms?.Count == fixture.Cluster.Platforms.Count && seen.Status.Platforms.All(platform => platform.Phase == PlatformPhases.Building));
 
         var before = await HolderAsync();
         var struck = TimeProvider.System.GetTimestamp();
         await strike(await LeaderAsync(before));
-        var after = await ClusterFixture.EventuallyAsync("another process leads", TimeSpan.FromMinutes(1), HolderAsync, holder => holder is not "" && holder != before);
+        var after = await Wait.UntilAsync("another process leads", TimeSpan.FromMinutes(1), HolderAsync, holder => holder is not "" && holder != before);
         TestContext.Current.TestOutputHelper!.WriteLine($"{after} leads {TimeProvider.System.GetElapsedTime(struck).TotalSeconds:0.0} s after the end of {before}");
         var status = (await tenant.EndOfAsync("app")).Status!;
 

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using k8s.Models;
 using Slipway.Api;
 using Slipway.Kube;
@@ -6,9 +7,20 @@ using Slipway.Kube.Client;
 namespace Slipway.Tests.E2E;
 
 /// <summary>One test's namespace and the builds in it.</summary>
-internal sealed class Tenant(IKubeClient client, ITestCluster cluster, NamespacedName pool, string name) : IAsyncDisposable
+internal sealed class Tenant(KubeClient client, ITestCluster cluster, NamespacedName pool, string name) : IAsyncDisposable
 {
+    /// <summary>The Secret with the registry's password.</summary>
+    public const string PushSecret = "push";
+
     public string Name => name;
+
+    public static async Task<Tenant> CreateAsync(KubeClient client, ITestCluster cluster, NamespacedName pool, string name, bool admitted = true, string? password = null)
+    {
+        var labels = admitted ? new Dictionary<string, string> { [TestPool.Label] = "true" } : null;
+        await client.CreateAsync(new V1Namespace { Metadata = new V1ObjectMeta { Name = name, Labels = labels } }, default);
+        if (cluster.Registry.User is { } user) await client.CreateAsync(Credentials(name, cluster.Registry.Host, user, password ?? cluster.Registry.Password!), default);
+        return new Tenant(client, cluster, pool, name);
+    }
 
     public async ValueTask DisposeAsync() =>
         await client.DeleteAsync<V1Namespace>(new NamespacedName("", name), null, PropagationPolicy.Background, default);
@@ -34,7 +46,7 @@ internal sealed class Tenant(IKubeClient client, ITestCluster cluster, Namespace
     public Task<V1Alpha1ImageBuild> ReadAsync(string image) => client.GetAsync<V1Alpha1ImageBuild>(new NamespacedName(name, image), default);
 
     /// <summary>The build once it has ended, well or badly.</summary>
-    public async Task<V1Alpha1ImageBuild> EndOfAsync(string image, TimeSpan? limit = null) => await ClusterFixture.EventuallyAsync(
+    public async Task<V1Alpha1ImageBuild> EndOfAsync(string image, TimeSpan? limit = null) => await Wait.UntilAsync(
         $"{name}/{image} has ended", limit ?? TimeSpan.FromMinutes(4), () => ReadAsync(image),
         build => build.Status?.ObservedGeneration == build.Metadata.Generation && build.Status?.Conditions.IsTrue(Conditions.Complete) is true);
 
@@ -52,9 +64,21 @@ internal sealed class Tenant(IKubeClient client, ITestCluster cluster, Namespace
         {
             Image = Repository(image),
             Tags = ["1"],
-            CredentialsSecretRef = cluster.Registry.User is null ? null : new LocalReference { Name = "push" },
+            CredentialsSecretRef = cluster.Registry.User is null ? null : new LocalReference { Name = PushSecret },
             PlainHttp = cluster.Registry.PlainHttp ? true : null,
             Ca = cluster.Registry.Ca,
+        },
+    };
+
+    private static V1Secret Credentials(string space, string registry, string user, string password) => new()
+    {
+        ApiVersion = "v1",
+        Kind = "Secret",
+        Metadata = new V1ObjectMeta { Name = PushSecret, NamespaceProperty = space },
+        Type = "kubernetes.io/dockerconfigjson",
+        StringData = new Dictionary<string, string>
+        {
+            [".dockerconfigjson"] = JsonSerializer.Serialize(new { auths = new Dictionary<string, object> { [registry] = new { username = user, password } } }),
         },
     };
 }

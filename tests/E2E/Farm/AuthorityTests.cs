@@ -24,7 +24,7 @@ public sealed class AuthorityTests(ClusterFixture fixture)
         evidence.Add("kubectl delete secret", await fixture.Cluster.KubectlAsync("--namespace", name.Namespace, "delete", "secret", name.Name));
         await farm.CreateAsync(farm.Sleeping("next", 1), farm.Sleeping("second", 1));
         foreach (var build in new[] { "running", "next", "second" }) await farm.SucceedsAsync(build);
-        var after = await ClusterFixture.EventuallyAsync("there is another authority", TestFarm.Patience, () => fixture.Client.GetOrDefaultAsync<V1Secret>(name, Cancel), secret => secret is not null);
+        var after = await Wait.UntilAsync("there is another authority", TestFarm.Patience, () => fixture.Client.GetOrDefaultAsync<V1Secret>(name, Cancel), secret => secret is not null);
         await farm.PoolAsync("served by another pod", _ => farm.Builders.Lives().Any(pod => pod.Uid != job.BuilderUid && Watched.IsReady(pod.Pod)));
         var served = await SayCertificateAsync(evidence, farm, after!);
 

@@ -45,6 +45,7 @@ public sealed class LossTests(ClusterFixture fixture)
         evidence.Add("buildctl's log", log);
         failure.Class.ShouldBe(nameof(FailureClass.Infrastructure));
         failure.Reason.ShouldBe(FailureReasons.BuilderLost);
-        log.ShouldContain("code = Unavailable");
+        // What it says hangs on how far the daemon came with its shutdown.
+        log.ShouldMatch("(?m)^error: .*(Canceled: context canceled|code = Unavailable|EOF|connection)");
     }
 }

@@ -125,7 +125,7 @@ public sealed class NodeTests(ClusterFixture fixture)
     {
         Seen<V1Node>? Look() => nodes.Seen.FirstOrDefault(seen => seen.Revision > after && seen.Object.Metadata.Name == Node
             && seen.Object.Status.Conditions.Any(condition => condition.Type == "Ready" && condition.Status == ready));
-        await ClusterFixture.EventuallyAsync($"{Node} is Ready={ready}", TimeSpan.FromMinutes(2), () => Task.FromResult(Look()?.Revision), revision => revision is not null);
+        await Wait.UntilAsync($"{Node} is Ready={ready}", TimeSpan.FromMinutes(2), () => Task.FromResult(Look()?.Revision), revision => revision is not null);
         return Look()!.Revision;
     }
 }

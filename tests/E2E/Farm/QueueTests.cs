@@ -12,7 +12,7 @@ public sealed class QueueTests(ClusterFixture fixture)
         await using var evidence = new Evidence(nameof(FiftyBuildsAtOnce_OnTwoBuildersOfTwoSlots));
         await using var farm = await TestFarm.StartAsync(fixture, TestFarm.Platform(fixture.Cluster.Platforms[0], builders: 2, slots: 2));
 
-        await farm.CreateAsync(Enumerable.Range(1, 50).Select(number => farm.Sleeping(Numbered(number), 2)));
+        await farm.CreateAsync(Enumerable.Range(1, 50).Select(number => farm.Sleeping(Numbered(number), 1)));
         await farm.AllSucceedAsync(TimeSpan.FromMinutes(6));
 
         evidence.Add("the API server's watch of the build Jobs", farm.Jobs.Lines());

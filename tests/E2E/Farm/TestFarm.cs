@@ -65,7 +65,7 @@ internal sealed partial class TestFarm : IAsyncDisposable
     public Task<V1Alpha1BuilderPool> ReadPoolAsync() => _fixture.Client.GetAsync<V1Alpha1BuilderPool>(Pool, default);
 
     public Task<V1Alpha1BuilderPool> PoolAsync(string isWhat, Func<V1Alpha1BuilderPool, bool> isSo, TimeSpan? limit = null) =>
-        ClusterFixture.EventuallyAsync($"pool {Pool} is {isWhat}", limit ?? Patience, ReadPoolAsync, isSo);
+        Wait.UntilAsync($"pool {Pool} is {isWhat}", limit ?? Patience, ReadPoolAsync, isSo);
 
     /// <summary>The first platform of the pool's status.</summary>
     public Task<V1Alpha1BuilderPool> PlatformAsync(string isWhat, Func<PoolPlatformStatus, bool> isSo, TimeSpan? limit = null) =>
@@ -98,7 +98,7 @@ internal sealed partial class TestFarm : IAsyncDisposable
 
     public async Task AllSucceedAsync(TimeSpan limit)
     {
-        var builds = await ClusterFixture.EventuallyAsync("all builds have ended", limit, BuildsAsync,
+        var builds = await Wait.UntilAsync("all builds have ended", limit, BuildsAsync,
             seen => seen.All(build => build.Status?.Conditions.IsTrue(Conditions.Complete) is true));
         builds.ShouldAllBe(build => build.Status!.Phase == Phases.Succeeded);
     }
@@ -109,7 +109,7 @@ internal sealed partial class TestFarm : IAsyncDisposable
     /// <summary>Returns the Job once buildctl has printed that the step runs.</summary>
     public async Task<JobLife> InTheStepAsync(string build)
     {
-        await ClusterFixture.EventuallyAsync($"{build} is in its step", Patience, () => LogAsync(build), log => StepOutput().IsMatch(log));
+        await Wait.UntilAsync($"{build} is in its step", Patience, () => LogAsync(build), log => StepOutput().IsMatch(log), TimeSpan.FromSeconds(1));
         return JobOf(build);
     }
 

@@ -1,0 +1,25 @@
+using k8s.Models;
+using Slipway.Api;
+using Slipway.Kube;
+
+namespace Slipway.Tests.E2E;
+
+internal static class TestPool
+{
+    /// <summary>The label of the namespaces whose builds the pools of tests take.</summary>
+    public const string Label = "e2e";
+
+    /// <summary>A pool of all platforms of the cluster, which takes builds of the tests' namespaces.</summary>
+    public static V1Alpha1BuilderPool Of(ITestCluster cluster, NamespacedName key) => new()
+    {
+        Metadata = new V1ObjectMeta { Name = key.Name, NamespaceProperty = key.Namespace },
+        Spec = new BuilderPoolSpec
+        {
+            Image = cluster.BuildkitImage,
+            Platforms = [.. cluster.Platforms.Select(platform => new PoolPlatform { Platform = platform })],
+            Registries = [.. cluster.Mirrors, new PoolRegistry { Host = cluster.Registry.Host, PlainHttp = cluster.Registry.PlainHttp ? true : null, Ca = cluster.Registry.Ca }],
+            Cache = new PoolCache { Registry = new PoolRegistryCache { Repository = $"{cluster.Registry.Host}/cache", CredentialsSecretRef = new LocalReference { Name = Tenant.PushSecret } } },
+            AllowedNamespaces = new AllowedNamespaces { From = "Selector", Selector = new V1LabelSelector { MatchLabels = new Dictionary<string, string> { [Label] = "true" } } },
+        },
+    };
+}
