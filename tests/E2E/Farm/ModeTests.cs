@@ -34,20 +34,22 @@ public sealed class ModeTests(ClusterFixture fixture)
             evidence.Add("buildctl's log of a build outside the cluster", await farm.LogAsync("good"));
 
             await LocalCluster.StopBuildkitdAsync();
-            await farm.CreateAsync(Enumerable.Range(1, 5).Select(number => farm.Sleeping($"bad-{number}", 1, Amd64)));
-            var failure = (await farm.Tenant.EndOfAsync("bad-1")).Status!.Failure.ShouldNotBeNull();
+            await farm.CreateAsync(farm.Sleeping("lost", 1, Amd64));
+            var failure = (await farm.Tenant.EndOfAsync("lost")).Status!.Failure.ShouldNotBeNull();
             var open = await farm.PlatformAsync("without a builder that takes builds", platform => platform is { Ready: 0, Builders: [{ State: "NotReady" }] });
-            evidence.Add("buildctl's log of a build while it is stopped", await farm.LogAsync("bad-1"));
+            await farm.CreateAsync(farm.Sleeping("held", 1, Amd64));
+            await farm.PlatformAsync("holding a build back", platform => platform is { Building: 0, Queued: 1 });
+            evidence.Add("buildctl's log of a build while it is stopped", await farm.LogAsync("lost"));
 
             await cluster.StartBuildkitdAsync();
-            await farm.CreateAsync(farm.Sleeping("back", 1, Amd64));
-            await farm.SucceedsAsync("back");
+            await farm.SucceedsAsync("held");
             evidence.Add("the API server's watch of the build Jobs", farm.Jobs.Lines());
 
             (built.Mode, built.Builder).ShouldBe((BuilderModes.External, endpoint.Address));
             failure.Class.ShouldBe(nameof(FailureClass.Infrastructure));
             failure.Reason.ShouldBe(FailureReasons.BuilderUnreachable);
             open.Status!.Platforms!.Single().Mode.ShouldBe(BuilderModes.External);
+            open.Status.Conditions!.Single(condition => condition.Type == Conditions.Ready).Status.ShouldNotBe(Conditions.True);
         }
         finally
         {
