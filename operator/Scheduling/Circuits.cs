@@ -34,7 +34,17 @@ internal sealed class Circuits(IStore<V1Alpha1BuilderPool> definitions, IReconci
         }
     }
 
-    /// <summary>Wakes the pool where builds may now be sent elsewhere than before, and once more when the builder may be tried again.</summary>
+    /// <summary>When a builder of the platform that takes no builds may be tried again.</summary>
+    public DateTimeOffset? NextTry(NamespacedName pool, string platform)
+    {
+        lock (_lock)
+        {
+            return _broken.Values.Where(circuit => circuit.Pool == pool && circuit.Platform == platform && circuit.Breaker.At(time.GetUtcNow()) == CircuitState.Open)
+                .Min(circuit => circuit.Breaker.OpenUntil);
+        }
+    }
+
+    /// <summary>Wakes the pool where builds may now be sent elsewhere than before.</summary>
     public void Report(JobOutcome outcome)
     {
         if (!Exists(outcome.Pool, outcome.Platform, outcome.BuilderUid)) return;
@@ -49,7 +59,6 @@ internal sealed class Circuits(IStore<V1Alpha1BuilderPool> definitions, IReconci
             if (after == CircuitBreaker.Closed) _broken.Remove(outcome.BuilderUid);
             else _broken[outcome.BuilderUid] = new Circuit(outcome.Pool, outcome.Platform, after);
             pools.Enqueue(outcome.Pool);
-            if (after.OpenUntil is { } until) pools.EnqueueAfter(outcome.Pool, until - time.GetUtcNow());
         }
     }
 

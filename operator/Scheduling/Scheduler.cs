@@ -105,6 +105,7 @@ internal sealed class Scheduler(
         if (news.Desired.Before != news.Desired.Now) pools.Enqueue(lane.Pool);
         if (news.QueueChanged) pools.EnqueueAfter(lane.Pool, CountersDelay);
         if (news.NextLook is { } look) pools.EnqueueAfter(lane.Pool, look - now);
+        if (circuits.NextTry(lane.Pool, lane.Platform) is { } retry) pools.EnqueueAfter(lane.Pool, retry - now);
         if (lane.IsEmpty && !view.Wanted) _lanes.Remove((lane.Pool, lane.Platform));
     }
 }

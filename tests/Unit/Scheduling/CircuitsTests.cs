@@ -61,13 +61,13 @@ public sealed class CircuitsTests
         Endpoints.Of(_pool, Platform with { Endpoints = [Endpoint(address)] }).ShouldBeEmpty();
 
     [Fact]
-    public void Report_OfABuilderThatWasNotReached_TakesItOutAndWakesThePoolNowAndWhenItIsTriedAgain()
+    public void Report_OfABuilderThatWasNotReached_TakesItOutAndWakesThePool()
     {
         Report(0, "job-1", reached: false);
 
         Builders().Select(builder => builder.Ready).ShouldBe([false, true]);
         _pools.Now.ShouldBe([Farm.PoolKey]);
-        _pools.Later.ShouldBe([(Farm.PoolKey, TimeSpan.FromSeconds(30))]);
+        _circuits.NextTry(Farm.PoolKey, Farm.Arm64).ShouldBe(_time.GetUtcNow() + TimeSpan.FromSeconds(30));
     }
 
     [Fact]
@@ -92,7 +92,7 @@ public sealed class CircuitsTests
         Report(0, "job-1", reached: false);
 
         (Builders()[0].Ready, Builders()[0].Room).ShouldBe((true, 1));
-        _pools.Later.Count.ShouldBe(1);
+        _pools.Now.Count.ShouldBe(1);
     }
 
     [Fact]
@@ -112,7 +112,6 @@ public sealed class CircuitsTests
 
         Builders().ShouldAllBe(builder => builder.Ready);
         _pools.Now.ShouldBeEmpty();
-        _pools.Later.ShouldBeEmpty();
     }
 
     [Fact]

@@ -29,6 +29,26 @@ public sealed class EndpointSchedulingTests
         _farm.Ask("c", Farm.Arm64).Builder.ShouldBeNull();
     }
 
+    // The queue of passes keeps the earliest wake of a pool alone, so each pass has to ask for the next one.
+    [Fact]
+    public void Refresh_WhileTheCircuitIsOpen_WakesThePoolWhenItMayBeTriedAgain()
+    {
+        var builder = _farm.Ask("a", Farm.Arm64).Builder!;
+        _farm.JobEnded("a", builder, Farm.Arm64);
+        _farm.Scheduler.Report(new JobOutcome(Farm.PoolKey, Farm.Arm64, builder.Uid, "job-a", Reached: false));
+        _farm.Time.Advance(TimeSpan.FromSeconds(10));
+        _farm.Pools.Later.Clear();
+
+        _farm.Refresh();
+
+        _farm.Pools.Later.ShouldBe([(Farm.PoolKey, TimeSpan.FromSeconds(20))]);
+
+        _farm.Time.Advance(TimeSpan.FromSeconds(20));
+        _farm.Pools.Later.Clear();
+        _farm.Refresh();
+        _farm.Pools.Later.ShouldBeEmpty();
+    }
+
     [Fact]
     public void Request_WhenTheCircuitIsOpen_WaitsAndIsGrantedOneTryWhenItMayBeBack()
     {
