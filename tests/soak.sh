@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# tests/soak.sh: what `make test` takes a part of, in full: every seed of the chaos tests, every crash point, every kill.
+# tests/soak.sh: what `make test` takes a part of, in full: every seed of the chaos tests, every crash point, every kill, the
+# farm's faults at full length.
 # The last line sums it up: "soak: N seeds, N crash points, N kills, N differences".
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -22,6 +23,7 @@ tally() { awk -v what="$1" '/^tally: / && index($0, " " what ",") { sum += $2 } 
 
 soak Unit '*.ChaosTests'
 soak CrashPoints 'Slipway.Tests.CrashPoints.*'
+soak E2E 'Slipway.Tests.E2E.Farm.*'
 
 differences=$(awk '/^tally: / { sum += $(NF - 1) } END { print sum + 0 }' "$log")
 # What fails without a difference has failed all the same.

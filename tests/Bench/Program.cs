@@ -19,6 +19,7 @@ if (Wanted("requests") || Wanted("steady"))
 
 if (Wanted("starts")) await Starts.RunAsync(report);
 if (Wanted("burst")) await Burst.RunAsync(report);
+if (Wanted("placing")) Placing.Run(report);
 if (Wanted("farm")) await Farm.RunAsync(report);
 if (Wanted("growth")) growth = await Growth.RunAsync(report);
 
