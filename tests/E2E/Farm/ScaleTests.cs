@@ -23,7 +23,8 @@ public sealed class ScaleTests(ClusterFixture fixture)
         var (lowest, highest) = (OneOf(farm, "-0"), OneOf(farm, "-2"));
         foreach (var name in names.Where(name => name != OwnerOf(lowest) && name != OwnerOf(highest))) await farm.DeleteAsync(name);
 
-        await farm.PlatformAsync("to be one builder", seen => seen.Desired == 1);
+        await farm.PlatformAsync("to be one builder", seen => seen is { Desired: 1, Building: 2 });
+        sets.Seen[^1].Object.Spec.Replicas.ShouldBe(3);
         await farm.SucceedsAsync(OwnerOf(lowest));
         await farm.SucceedsAsync(OwnerOf(highest));
         await farm.PlatformAsync("at zero", seen => seen.Desired == 0 && seen.Builders is null or { Count: 0 });
