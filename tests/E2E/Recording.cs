@@ -50,8 +50,11 @@ internal sealed class Recording<T> : IAsyncDisposable
     {
         var watch = new WatchQuery
         {
-            Namespace = query.Namespace, LabelSelector = query.LabelSelector, ResourceVersion = resourceVersion,
-            Timeout = TimeSpan.FromHours(1), Silence = TimeSpan.FromHours(2),
+            Namespace = query.Namespace,
+            LabelSelector = query.LabelSelector,
+            ResourceVersion = resourceVersion,
+            Timeout = TimeSpan.FromHours(1),
+            Silence = TimeSpan.FromHours(2),
         };
         await foreach (var change in client.WatchAsync<T>(watch, _stop.Token))
             if (change.Object is { } version) Add(change.Kind, version);
