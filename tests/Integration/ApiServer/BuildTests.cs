@@ -254,12 +254,12 @@ public sealed partial class BuildTests(ApiServerFixture fixture)
           "image": "registry.example.com/team/hello@{{Story.Digest('f')}}", "indexDigest": "{{Story.Digest('f')}}", "tags": ["1.0", "latest"],
           "platforms": [
             {
-              "platform": "linux/amd64", "phase": "Succeeded", "startedAt": "-", "builder": "farm-linux-amd64-0", "attempts": 1, "queued": "-", "duration": "41s",
+              "platform": "linux/amd64", "phase": "Succeeded", "startedAt": "-", "builder": "farm-linux-amd64-0", "preferredBuilder": "farm-linux-amd64-0", "mode": "Native", "attempts": 1, "queued": "-", "duration": "41s",
               "pushedDigest": "{{Story.Digest('1')}}", "imageDigest": "{{Story.Digest('2')}}", "cache": {"steps": 12, "cached": 11, "ratio": "0.92", "imported": true},
               "attestations": [{"manifestDigest": "{{Story.Digest('3')}}", "predicateType": "https://slsa.dev/provenance/v1", "digest": "{{Story.Digest('9')}}", "size": 4211}]
             },
             {
-              "platform": "linux/arm64", "phase": "Succeeded", "startedAt": "-", "builder": "farm-linux-arm64-0", "attempts": 1, "queued": "-", "duration": "41s",
+              "platform": "linux/arm64", "phase": "Succeeded", "startedAt": "-", "builder": "farm-linux-arm64-0", "preferredBuilder": "farm-linux-arm64-0", "mode": "Native", "attempts": 1, "queued": "-", "duration": "41s",
               "pushedDigest": "{{Story.Digest('4')}}", "imageDigest": "{{Story.Digest('5')}}", "cache": {"steps": 12, "cached": 11, "ratio": "0.92", "imported": true},
               "attestations": [{"manifestDigest": "{{Story.Digest('6')}}", "predicateType": "https://slsa.dev/provenance/v1", "digest": "{{Story.Digest('9')}}", "size": 4211}]
             }

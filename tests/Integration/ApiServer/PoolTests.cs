@@ -31,7 +31,7 @@ public sealed class PoolTests(ApiServerFixture fixture)
         await story.Player.StartBuildersAsync(pool);
         var ready = await story.ReadyPoolAsync();
 
-        ready.Status!.Conditions!.Select(condition => condition.Type).ShouldBe([Conditions.Ready], "neither Reconciling nor Stalled");
+        ready.Status!.Conditions!.Select(condition => condition.Type).ShouldBe([Conditions.Ready, Conditions.VersionVulnerable], "neither Reconciling nor Stalled, of a BuildKit that has known vulnerabilities");
         ready.Status.Platforms!.Select(platform => (platform.Platform, platform.Desired, platform.Ready)).ShouldBe([(Story.Amd64, 1, 1), (Story.Arm64, 1, 1)]);
         ready.Status.Platforms![0].Builders!.Single().ShouldBe(new BuilderStatus { Name = "farm-linux-amd64-0", State = "Ready", Builds = 0, Version = "v0.13.2" });
     }

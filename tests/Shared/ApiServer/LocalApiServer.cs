@@ -148,6 +148,12 @@ public class LocalApiServer : IAsyncDisposable
 
         await Client.CreateAsync(new V1Namespace { Metadata = new V1ObjectMeta { Name = OperatorNamespace } }, default);
         foreach (var document in Repository.Documents("config", "rbac")) await InstallAsync(document);
+        // A server on loopback writes down no address of its own, and pools keep builders from it.
+        await Client.CreateAsync(new V1Endpoints
+        {
+            Metadata = new V1ObjectMeta { Name = "kubernetes", NamespaceProperty = "default" },
+            Subsets = [new V1EndpointSubset { Addresses = [new V1EndpointAddress { Ip = "198.18.255.1" }], Ports = [new Corev1EndpointPort { Port = 443 }] }],
+        }, default);
     }
 
     private Task InstallAsync(JsonObject document) => (string?)document["kind"] switch

@@ -127,7 +127,11 @@ internal static class PoolWorld
     /// <summary>The container that watches the disk, running.</summary>
     public static V1ContainerStatus Disk(bool ready) => new()
     {
-        Name = "disk", Ready = ready, RestartCount = 0, Image = "i", ImageID = "",
+        Name = "disk",
+        Ready = ready,
+        RestartCount = 0,
+        Image = "i",
+        ImageID = "",
         State = new V1ContainerState { Running = new V1ContainerStateRunning() },
     };
 
