@@ -43,7 +43,8 @@ internal sealed partial class ImageBuildController(
         }
         catch (AuthorityChangedException changed)
         {
-            // The builder that was granted is on its way out; the next pass is granted another.
+            // The builder that was granted is on its way out, and goes once nothing is promised on it; the next pass is granted another.
+            slots.Withdraw(NamespacedName.Of(entity));
             return ReconciliationResult<V1Alpha1ImageBuild>.Failure(entity, changed.Message);
         }
 

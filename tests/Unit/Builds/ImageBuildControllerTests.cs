@@ -80,5 +80,7 @@ public sealed class ImageBuildControllerTests
         result.IsSuccess.ShouldBeFalse();
         await _certificates.Received().IssueClientAsync(Arg.Any<V1Alpha1BuilderPool>(), Authority, Arg.Any<NamespacedName>(), Arg.Any<TimeSpan>(), TestContext.Current.CancellationToken);
         _cluster.Calls.ShouldNotContain(call => call.StartsWith("CREATE", StringComparison.Ordinal) || call.StartsWith("STATUS", StringComparison.Ordinal));
+        // A slot that cannot be used would keep the builder from being retired for as long as a grant lasts.
+        _slots.Received(1).Withdraw(NamespacedName.Of(build));
     }
 }
