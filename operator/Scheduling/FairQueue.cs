@@ -1,6 +1,6 @@
 namespace Slipway.Scheduling;
 
-/// <summary>Whose turn it is: the namespace that runs least; within it the highest priority, then the oldest build.</summary>
+/// <summary>Whose turn it is: the namespace that runs least, then the one that was served longest ago; within it the highest priority, then the oldest build.</summary>
 internal static class FairQueue
 {
     /// <summary>
@@ -17,21 +17,24 @@ internal static class FairQueue
 
     /// <summary>
     /// Offers a builder to every build in its turn. One that does not take it waits on, and the next one is asked. A namespace is
-    /// represented by its best build; of two that run as many, the one goes first whose best build is older.
+    /// represented by its best build. Of two that run as many, the one goes first that got a builder longer ago, or a single slot would
+    /// always go to the longer queue; then the one whose best build is older.
     /// </summary>
     /// <param name="waiting">Who waits.</param>
     /// <param name="running">How many builds run, by namespace.</param>
+    /// <param name="served">When a namespace got a builder last, as a number that grows; it may grow with each that is taken.</param>
     /// <param name="takes">Whether the build takes a builder; from then on it counts as running.</param>
-    public static void Serve(IEnumerable<SlotRequest> waiting, IReadOnlyDictionary<string, int> running, Func<SlotRequest, bool> takes)
+    public static void Serve(
+        IEnumerable<SlotRequest> waiting, IReadOnlyDictionary<string, int> running, IReadOnlyDictionary<string, long> served, Func<SlotRequest, bool> takes)
     {
         var turns = new PriorityQueue<Share, Share>(waiting
             .GroupBy(request => request.Build.Namespace, StringComparer.Ordinal)
-            .Select(space => new Share(running.GetValueOrDefault(space.Key), new Queue<SlotRequest>(space.Order(ByTurn))))
+            .Select(space => new Share(running.GetValueOrDefault(space.Key), served.GetValueOrDefault(space.Key), new Queue<SlotRequest>(space.Order(ByTurn))))
             .Select(share => (share, share)));
         while (turns.TryDequeue(out var share, out _))
         {
-            var taken = takes(share.Waiting.Dequeue());
-            var rest = taken ? share with { Running = share.Running + 1 } : share;
+            var build = share.Waiting.Dequeue();
+            var rest = takes(build) ? share with { Running = share.Running + 1, Served = served.GetValueOrDefault(build.Build.Namespace) } : share;
             if (rest.Waiting.Count > 0) turns.Enqueue(rest, rest);
         }
     }
@@ -40,8 +43,11 @@ internal static class FairQueue
     private static long Turn(SlotRequest request) => request.Created.Ticks - request.Priority * AgeingStep.Ticks;
 
     /// <summary>What one namespace has, and what it waits for, the best first.</summary>
-    private sealed record Share(int Running, Queue<SlotRequest> Waiting) : IComparable<Share>
+    private sealed record Share(int Running, long Served, Queue<SlotRequest> Waiting) : IComparable<Share>
     {
-        public int CompareTo(Share? other) => Running.CompareTo(other!.Running) is var fewer and not 0 ? fewer : ByAge.Compare(Waiting.Peek(), other.Waiting.Peek());
+        public int CompareTo(Share? other) =>
+            Running.CompareTo(other!.Running) is var fewer and not 0 ? fewer
+            : Served.CompareTo(other.Served) is var earlier and not 0 ? earlier
+            : ByAge.Compare(Waiting.Peek(), other.Waiting.Peek());
     }
 }

@@ -27,6 +27,9 @@ internal sealed class Lane(NamespacedName pool, string platform)
     private readonly Dictionary<string, Waiting> _waiting = [];
     private readonly Dictionary<string, Grant> _grants = [];
 
+    // By namespace, of those that wait or run: which grant was its last.
+    private readonly Dictionary<string, long> _served = [];
+
     // By the uid of the builder.
     private readonly HashSet<string> _drained = [];
     private readonly HashSet<string> _retired = [];
@@ -36,6 +39,7 @@ internal sealed class Lane(NamespacedName pool, string platform)
 
     private IReadOnlyList<Member> _members = [];
     private Demand? _demand;
+    private long _grantsSoFar;
     private int? _desired;
     private int _queuedBefore;
 
@@ -103,6 +107,7 @@ internal sealed class Lane(NamespacedName pool, string platform)
     {
         ForgetWhatEnded(view, now);
         var load = LoadOf(view);
+        ForgetWhoLeft(load);
         var (desiredBefore, queuedBefore) = (_desired, _queuedBefore);
         _desired = Scale(view, load.Total + _waiting.Count, now);
         _members = Members(view, now);
@@ -160,6 +165,12 @@ internal sealed class Lane(NamespacedName pool, string platform)
         _retired.IntersectWith(there);
     }
 
+    private void ForgetWhoLeft(Load load)
+    {
+        var here = _waiting.Values.Select(waiting => waiting.Request.Build.Namespace).ToHashSet();
+        foreach (var gone in _served.Keys.Where(space => !here.Contains(space) && load.ByNamespace.GetValueOrDefault(space) == 0).ToList()) _served.Remove(gone);
+    }
+
     private int Scale(PoolView view, int builds, DateTimeOffset now)
     {
         var wanted = Math.Min(Demand.For(builds, view.BuildsPerBuilder), view.Max);
@@ -187,7 +198,7 @@ internal sealed class Lane(NamespacedName pool, string platform)
 
         var placed = new List<PlacedBuild>();
         if (!_members.Any(HasRoom)) return placed;
-        FairQueue.Serve(_waiting.Values.Select(waiting => waiting.Request), load.ByNamespace, request =>
+        FairQueue.Serve(_waiting.Values.Select(waiting => waiting.Request), load.ByNamespace, _served, request =>
         {
             var choice = Placement.Choose(request.Scope, _members, _ranOn.Get(request.Scope), HasRoom);
             if (choice.Free is not { Builder: { } builder }) return false;
@@ -214,6 +225,7 @@ internal sealed class Lane(NamespacedName pool, string platform)
     {
         var earlier = view.JobsOf(request.BuildUid).Select(job => job.Uid).ToHashSet();
         _waiting.Remove(request.BuildUid);
+        _served[request.Build.Namespace] = ++_grantsSoFar;
         _grants[request.BuildUid] = new Grant(request, builder, now + GrantExpiry, earlier);
     }
 

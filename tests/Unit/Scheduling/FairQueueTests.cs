@@ -5,6 +5,7 @@ namespace Slipway.Tests.Unit.Scheduling;
 public sealed class FairQueueTests
 {
     private static readonly Dictionary<string, int> NothingRuns = [];
+    private static readonly Dictionary<string, long> NobodyServed = [];
 
     [Fact]
     public void Next_WhenNobodyWaits_IsNull() => Next(NothingRuns).ShouldBeNull();
@@ -36,7 +37,7 @@ public sealed class FairQueueTests
         var waiting = Enumerable.Range(0, 10).Select(number => Farm.Wish($"flood/{number}", age: 60)).Concat([Farm.Wish("quiet/one", age: 2), Farm.Wish("quiet/two", age: 1)]).ToList();
         var served = new List<string>();
 
-        FairQueue.Serve(waiting, NothingRuns, request =>
+        FairQueue.Serve(waiting, NothingRuns, NobodyServed, request =>
         {
             served.Add(request.Build.Namespace);
             return true;
@@ -93,7 +94,7 @@ public sealed class FairQueueTests
     private static List<string> InTurn(Dictionary<string, int> running, params SlotRequest[] waiting)
     {
         var asked = new List<string>();
-        FairQueue.Serve(waiting, running, request =>
+        FairQueue.Serve(waiting, running, NobodyServed, request =>
         {
             asked.Add(request.Build.ToString());
             return false;

@@ -329,6 +329,29 @@ public sealed class SchedulerTests
         farm.Builds.Now.ShouldBe([Farm.Key("team-b/one")]);
     }
 
+    // With a single slot nobody runs anything when it is free again: the longer queue must not get it each time.
+    [Fact]
+    public void Request_WhenThereIsOneSlotInAll_ServesNamespacesInTurn()
+    {
+        var farm = new Farm(buildsPerBuilder: 1, min: 1, max: 1);
+        farm.BuilderUp(0);
+        string[] builds = ["flood/1", "flood/2", "flood/3", "quiet/1", "quiet/2"];
+        foreach (var (build, index) in builds.Select((build, index) => (build, index))) farm.Ask(build, age: 60 - index);
+        var served = new List<string>();
+
+        while (builds.Except(served).FirstOrDefault(build => farm.Ask(build).Builder is not null) is { } next)
+        {
+            var builder = farm.Ask(next).Builder!;
+            farm.JobSeen(next, builder);
+            farm.Refresh();
+            farm.JobEnded(next, builder);
+            farm.Refresh();
+            served.Add(next);
+        }
+
+        served.ShouldBe(["flood/1", "quiet/1", "flood/2", "quiet/2", "flood/3"]);
+    }
+
     [Fact]
     public void Request_WhenNobodyIsAhead_ServesTheOldestFirst()
     {
