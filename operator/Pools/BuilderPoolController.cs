@@ -38,43 +38,17 @@ internal sealed partial class BuilderPoolController(
         // What it owned goes with it: nothing must be made for it any more.
         if (entity.Metadata.DeletionTimestamp is not null) return ReconciliationResult<V1Alpha1BuilderPool>.Success(entity);
 
-        var snapshot = observer.Observe(entity);
-        var plan = PoolPlanner.Plan(snapshot);
-        var foreign = await UnseenForeignersAsync(snapshot, plan, cancellationToken);
-        snapshot = snapshot with { Foreign = [.. snapshot.Foreign, .. foreign] };
-        if (foreign.Count > 0) plan = PoolPlanner.Plan(snapshot);
-        if (plan.NeedsAuthority)
-        {
-            snapshot = snapshot with { Authority = await authority.MakeAsync(entity, cancellationToken) };
-            plan = PoolPlanner.Plan(snapshot);
-        }
-
-        if (LetGo(entity, plan.Drains)) plan = PoolPlanner.Plan(snapshot with { Queues = observer.Queues(entity, snapshot.StatefulSets) });
-
-        if (await GrowAsync(plan.Growths, cancellationToken) is { } refusal) plan = PoolPlanner.Plan(snapshot with { GrowthRefused = refusal });
-
+        var plan = await PlanAsync(entity, cancellationToken);
         try
         {
-            foreach (var order in plan.Certificates) await IssueAsync(entity, order, cancellationToken);
+            await ActAsync(entity, plan, cancellationToken);
         }
         catch (AuthorityChangedException changed)
         {
             return ReconciliationResult<V1Alpha1BuilderPool>.Failure(entity, changed.Message);
         }
 
-        foreach (var unused in plan.UnusedCertificates) await client.DeleteAsync<V1Secret>(unused, null, PropagationPolicy.Background, cancellationToken);
-        foreach (var child in plan.Objects) await ApplyAsync(child, cancellationToken);
-        foreach (var set in plan.Orphaned) await OrphanAsync(set, cancellationToken);
-        foreach (var pod in plan.Replaced) await ReplaceAsync(pod, cancellationToken);
-        foreach (var dropped in plan.Dropped) await DropAsync(dropped, cancellationToken);
-        if (plan.DroppedPolicy is { } policy) await DropAsync(policy, cancellationToken);
-        var (wanted, wait) = pace.Of(NamespacedName.Of(entity), entity.Status, plan.Status);
-        var written = await status.WriteAsync(entity, entity with { Status = wanted }, cancellationToken);
-        metrics.Observe(entity, plan.Status);
-        // After the write: only the pass that made the change tells of it.
-        if (ReadyTransition.Of(entity, entity.Status?.Conditions, plan.Status.Conditions) is { } news) events.Record(news);
-        LogTransition(entity, plan.Status);
-        return ReconciliationResult<V1Alpha1BuilderPool>.Success(written, wait < plan.LookAgainAfter ? wait : plan.LookAgainAfter ?? wait);
+        return await ReportAsync(entity, plan, cancellationToken);
     }
 
     public async Task DeletedAsync(NamespacedName key, CancellationToken cancellationToken)
@@ -84,6 +58,41 @@ internal sealed partial class BuilderPoolController(
         metrics.Forget(key);
         var deleted = await sweep.RunAsync(cancellationToken);
         if (deleted > 0) LogSwept(deleted);
+    }
+
+    /// <summary>Plans again with each fact that only an act brings to light.</summary>
+    private async Task<PoolPlan> PlanAsync(V1Alpha1BuilderPool pool, CancellationToken cancellationToken)
+    {
+        var snapshot = observer.Observe(pool);
+        var plan = PoolPlanner.Plan(snapshot);
+        var foreign = await UnseenForeignersAsync(snapshot, plan, cancellationToken);
+        if (foreign.Count > 0) plan = PoolPlanner.Plan(snapshot = snapshot with { Foreign = [.. snapshot.Foreign, .. foreign] });
+        if (plan.NeedsAuthority) plan = PoolPlanner.Plan(snapshot = snapshot with { Authority = await authority.MakeAsync(pool, cancellationToken) });
+        if (LetGo(pool, plan.Drains)) plan = PoolPlanner.Plan(snapshot = snapshot with { Queues = observer.Queues(pool, snapshot.StatefulSets) });
+        var refusal = await GrowAsync(plan.Growths, cancellationToken);
+        return refusal is null ? plan : PoolPlanner.Plan(snapshot with { GrowthRefused = refusal });
+    }
+
+    private async Task ActAsync(V1Alpha1BuilderPool pool, PoolPlan plan, CancellationToken cancellationToken)
+    {
+        foreach (var order in plan.Certificates) await IssueAsync(pool, order, cancellationToken);
+        foreach (var unused in plan.UnusedCertificates) await client.DeleteAsync<V1Secret>(unused, null, PropagationPolicy.Background, cancellationToken);
+        foreach (var child in plan.Objects) await ApplyAsync(child, cancellationToken);
+        foreach (var set in plan.Orphaned) await OrphanAsync(set, cancellationToken);
+        foreach (var pod in plan.Replaced) await ReplaceAsync(pod, cancellationToken);
+        foreach (var dropped in plan.Dropped) await DropAsync(dropped, cancellationToken);
+        if (plan.DroppedPolicy is { } policy) await DropAsync(policy, cancellationToken);
+    }
+
+    private async Task<ReconciliationResult<V1Alpha1BuilderPool>> ReportAsync(V1Alpha1BuilderPool pool, PoolPlan plan, CancellationToken cancellationToken)
+    {
+        var (wanted, wait) = pace.Of(NamespacedName.Of(pool), pool.Status, plan.Status);
+        var written = await status.WriteAsync(pool, pool with { Status = wanted }, cancellationToken);
+        metrics.Observe(pool, plan.Status);
+        // After the write: only the pass that made the change tells of it.
+        if (ReadyTransition.Of(pool, pool.Status?.Conditions, plan.Status.Conditions) is { } news) events.Record(news);
+        LogTransition(pool, plan.Status);
+        return ReconciliationResult<V1Alpha1BuilderPool>.Success(written, wait < plan.LookAgainAfter ? wait : plan.LookAgainAfter ?? wait);
     }
 
     /// <summary>
