@@ -17,7 +17,7 @@ public sealed class ScaleTests(ClusterFixture fixture)
         farm.Builders.Lives().ShouldBeEmpty();
 
         var names = Enumerable.Range(1, 12).Select(number => string.Create(CultureInfo.InvariantCulture, $"build-{number:00}")).ToList();
-        await farm.CreateAsync(names.Select(name => farm.Sleeping(name, 45)));
+        await farm.CreateAsync(names.Select(name => farm.Sleeping(name, 90)));
         await farm.PlatformAsync("at three builders, all of them full", seen => seen.Desired == 3 && seen.Building == 6);
         foreach (var name in names.Where(name => farm.Jobs.Lives().Any(job => OwnerOf(job) == name))) await farm.InTheStepAsync(name);
         var (lowest, highest) = (OneOf(farm, "-0"), OneOf(farm, "-2"));
