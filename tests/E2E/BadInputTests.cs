@@ -6,7 +6,7 @@ using Slipway.Runner;
 namespace Slipway.Tests.E2E;
 
 /// <summary>Whatever a person gets wrong ends Stalled with a class, a reason and a message, hangs nothing and moves no tag.</summary>
-[Collection(ClusterTests.Name)]
+[Collection(SharedPoolTests.Name)]
 public sealed class BadInputTests(ClusterFixture fixture)
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;

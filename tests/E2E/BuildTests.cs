@@ -5,7 +5,7 @@ using Slipway.Kube;
 
 namespace Slipway.Tests.E2E;
 
-[Collection(ClusterTests.Name)]
+[Collection(SharedPoolTests.Name)]
 public sealed class BuildTests(ClusterFixture fixture)
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;

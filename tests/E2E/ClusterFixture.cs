@@ -8,7 +8,14 @@ using Slipway.Kube.Client;
 
 namespace Slipway.Tests.E2E;
 
-/// <summary>Tests that use the suite's own pool, or that touch what all share: the operator, the nodes. One after the other, with no others beside them.</summary>
+/// <summary>Tests that use the suite's own pool, one after the other.</summary>
+[CollectionDefinition(Name)]
+public sealed class SharedPoolTests
+{
+    public const string Name = "shared pool";
+}
+
+/// <summary>Tests that touch what all share: the operator, the nodes. One after the other, with no others beside them.</summary>
 [CollectionDefinition(Name, DisableParallelization = true)]
 public sealed class ClusterTests
 {

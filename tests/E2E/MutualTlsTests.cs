@@ -11,7 +11,7 @@ using Slipway.Kube.Informers;
 namespace Slipway.Tests.E2E;
 
 /// <summary>A builder talks to nobody but the builds of its pool.</summary>
-[Collection(ClusterTests.Name)]
+[Collection(SharedPoolTests.Name)]
 public sealed class MutualTlsTests(ClusterFixture fixture)
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
