@@ -28,6 +28,9 @@ internal sealed record PoolOptions
     /// </summary>
     public TimeSpan Patience { get; init; } = TimeSpan.FromMinutes(10);
 
+    /// <summary>How often at most a pool's counters of builds are written.</summary>
+    public TimeSpan CountersInterval { get; init; } = TimeSpan.FromSeconds(5);
+
     /// <summary>Of builders' certificates issued from now on; each is replaced when a third of it is left.</summary>
     public TimeSpan ServerCertificateLifetime { get; init; } = DefaultServerCertificateLifetime;
 

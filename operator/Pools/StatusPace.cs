@@ -9,17 +9,15 @@ namespace Slipway.Pools;
 /// Counters of builds change with every build, and everybody who watches the pool hears of each write: they are written every few
 /// seconds at most. All else is written at once, and takes the counters along.
 /// </summary>
-internal sealed class StatusPace(TimeProvider time)
+internal sealed class StatusPace(PoolOptions options, TimeProvider time)
 {
-    public static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
-
     private readonly ConcurrentDictionary<NamespacedName, DateTimeOffset> _written = new();
 
     /// <summary>The status to write now, which may be the one that is there, and how long the rest has to wait; null where nothing does.</summary>
     public (BuilderPoolStatus? Status, TimeSpan? Wait) Of(NamespacedName pool, BuilderPoolStatus? before, BuilderPoolStatus now)
     {
         if (before is not null && Json(before) == Json(now)) return (before, null);
-        var wait = _written.GetValueOrDefault(pool) + Interval - time.GetUtcNow();
+        var wait = _written.GetValueOrDefault(pool) + options.CountersInterval - time.GetUtcNow();
         if (wait > TimeSpan.Zero && before is not null && Json(WithoutCounters(before)) == Json(WithoutCounters(now))) return (before, wait);
         _written[pool] = time.GetUtcNow();
         return (now, null);

@@ -90,7 +90,8 @@ public class LocalApiServer : IAsyncDisposable
     {
         HttpPort = 0,
         Pki = new PkiOptions { OperatorNamespace = OperatorNamespace },
-        Pools = new PoolOptions(),
+        // Tests wait for the counters.
+        Pools = new PoolOptions { CountersInterval = TimeSpan.FromMilliseconds(100) },
         Builds = new BuildOptions { RunnerImage = RunnerImage },
         // What it says beyond that would stand between the tests' own lines.
         LogLevel = LogLevel.Error,

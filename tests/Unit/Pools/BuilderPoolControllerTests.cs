@@ -45,7 +45,7 @@ public class BuilderPoolControllerTests
             new FakeStore<V1Node>(_cluster), () => _apiServer, authority, _queues, new Circuits(_pools, Substitute.For<IReconcileTrigger<V1Alpha1BuilderPool>>(), _time), new PoolOptions(), _ => _errors, _time);
         _controller = new BuilderPoolController(
             observer, authority, new AuthoritySweep(authority, _pools), _cluster, new Applier(_cluster, new OperatorOptions()), new Deleter(_cluster),
-            new StatusWriter(_cluster), new StatusPace(_time), Substitute.For<IPoolWatcher>(), _queues, new FarmMetrics(_metrics), _events, _log);
+            new StatusWriter(_cluster), new StatusPace(new PoolOptions(), _time), Substitute.For<IPoolWatcher>(), _queues, new FarmMetrics(_metrics), _events, _log);
         _cluster.Put(PoolWorld.Pool());
         _cluster.Put(PoolWorld.Node());
     }
@@ -417,9 +417,9 @@ public class BuilderPoolControllerTests
         _queues.Counts[Amd64] = new QueueCount { Desired = 1, Building = 1, Builds = new Dictionary<string, int> { [uid] = 1 } };
         var result = await ReconcileAsync();
         Writes().ShouldBeEmpty();
-        result.RequeueAfter.ShouldBe(StatusPace.Interval);
+        result.RequeueAfter.ShouldBe(new PoolOptions().CountersInterval);
 
-        _time.Advance(StatusPace.Interval);
+        _time.Advance(new PoolOptions().CountersInterval);
         await ReconcileAsync();
         Writes().ShouldBe(["STATUS BuilderPool builders/farm"]);
         Pool().Status!.Summary!.Building.ShouldBe(1);

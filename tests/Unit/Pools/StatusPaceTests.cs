@@ -13,7 +13,7 @@ public class StatusPaceTests
     private readonly FakeTimeProvider _time = new(PoolWorld.Now);
     private readonly StatusPace _pace;
 
-    public StatusPaceTests() => _pace = new StatusPace(_time);
+    public StatusPaceTests() => _pace = new StatusPace(new PoolOptions(), _time);
 
     [Fact]
     public void Of_WhenThereIsNoStatusYet_WritesAtOnce()
