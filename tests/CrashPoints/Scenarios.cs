@@ -26,6 +26,7 @@ internal static class Scenarios
         ["rerun"] = new(RerunAsync),
         ["failure"] = new(FailureAsync),
         ["retire"] = new(RetireAsync),
+        ["change"] = new(ChangeAsync),
         ["leftover"] = new(LeftoverAsync),
     };
 
@@ -119,10 +120,28 @@ internal static class Scenarios
         await stage.StartOperatorAsync();
         await stage.FarmAsync();
         await stage.SameAsync("both platforms are ready");
-        var oneLess = new JsonObject { ["spec"] = new JsonObject { ["platforms"] = new JsonArray(new JsonObject { ["platform"] = Story.Amd64 }) } };
-        await stage.Story.Client.PatchAsync<V1Alpha1BuilderPool>(new(stage.Story.Builders, "farm"), oneLess, default);
+        await stage.EditPoolAsync(new JsonObject { ["platforms"] = new JsonArray(new JsonObject { ["platform"] = Story.Amd64 }) });
         await stage.CollectUntilAsync("its builders are gone", async () => (await stage.Player.ListAsync<V1Pod>(stage.Story.Builders)).Count == 1);
         await stage.SameAsync("one platform is left");
+        await stage.EndAsync();
+    }
+
+    /// <summary>A pool gets another image, then larger volumes, then no policy: its builder is rolled, and taken over by another StatefulSet and rolled.</summary>
+    private static async Task ChangeAsync(Stage stage)
+    {
+        var platform = new PoolPlatform { Platform = Story.Amd64, Storage = new PoolStorage { Size = new ResourceQuantity("1Gi"), StorageClassName = LocalApiServer.StorageClass } };
+        var larger = platform with { Storage = platform.Storage with { Size = new ResourceQuantity("2Gi") } };
+        await stage.StartOperatorAsync();
+        await stage.FarmAsync(await stage.Story.CreatePoolAsync(platform));
+        await stage.RollAsync(new JsonObject { ["image"] = "moby/buildkit:v0.13.1-rootless" });
+        await stage.SameAsync("its builder has another image");
+
+        await stage.RollAsync(new JsonObject { ["platforms"] = new JsonArray(KubeJson.ToNode(larger)) });
+        await stage.SameAsync("its volume is larger");
+
+        await stage.EditPoolAsync(new JsonObject { ["networkPolicy"] = new JsonObject { ["mode"] = "None" } });
+        await Eventually.SoAsync("its policy is gone", () => stage.Player.ListAsync<V1NetworkPolicy>(stage.Story.Builders), policies => policies.Count == 0);
+        await stage.SameAsync("it has no policy");
         await stage.EndAsync();
     }
 
@@ -130,7 +149,8 @@ internal static class Scenarios
     private static async Task LeftoverAsync(Stage stage)
     {
         var pool = await stage.Story.CreatePoolAsync();
-        var plan = PoolPlanner.Plan(new PoolSnapshot { Pool = pool, Options = new PoolOptions(), Now = TimeProvider.System.GetUtcNow() });
+        var plan = PoolPlanner.Plan(new PoolSnapshot { Pool = pool, Options = new PoolOptions(), Now = TimeProvider.System.GetUtcNow(), ApiServer = [LocalApiServer.Address] });
+        plan.Certificates.ShouldNotBeEmpty();
         foreach (var order in plan.Certificates)
         {
             var lost = PkiObjects.Secret(order.Secret, "lost", new CertificatePair("lost", "lost"));

@@ -44,9 +44,11 @@ internal sealed class Stage(LocalApiServer server, Story story, Mask mask, IMort
     public Task StartOperatorAsync() => mortal.StartAsync();
 
     /// <summary>A pool that is Ready.</summary>
-    public async Task FarmAsync()
+    public async Task FarmAsync() => await FarmAsync(await story.CreatePoolAsync());
+
+    /// <summary>Waits until that is Ready.</summary>
+    public async Task FarmAsync(V1Alpha1BuilderPool pool)
     {
-        var pool = await story.CreatePoolAsync();
         await PoolAsync("is looked at", seen => seen.Status?.ObservedGeneration == 1);
         await Player.StartBuildersAsync(pool);
         await story.ReadyPoolAsync();
@@ -54,6 +56,21 @@ internal sealed class Stage(LocalApiServer server, Story story, Mask mask, IMort
 
     public Task<V1Alpha1BuilderPool> PoolAsync(string what, Func<V1Alpha1BuilderPool, bool> isSo) =>
         Eventually.SoAsync($"the pool {what}", () => story.Client.GetAsync<V1Alpha1BuilderPool>(new(story.Builders, "farm"), default), isSo);
+
+    public Task<V1Alpha1BuilderPool> EditPoolAsync(JsonObject spec) =>
+        story.Client.PatchAsync<V1Alpha1BuilderPool>(new(story.Builders, "farm"), new JsonObject { ["spec"] = spec }, default);
+
+    /// <summary>The pool's spec changes, and its only builder comes back as another pod.</summary>
+    public async Task RollAsync(JsonObject spec)
+    {
+        var before = (await Player.ListAsync<V1Pod>(story.Builders)).Single().Metadata.Uid;
+        var pool = await EditPoolAsync(spec);
+        await CollectUntilAsync("its builder is another pod", async () =>
+        {
+            await Player.StartBuildersAsync(pool);
+            return (await Player.ListAsync<V1Pod>(story.Builders)).Single().Metadata.Uid != before;
+        });
+    }
 
     /// <summary>A Job from its appearance to its end. Waits for what status makes of both, so that each run has the same steps.</summary>
     public async Task RunAsync(V1Alpha1ImageBuild build, string role, RunResult result, string? platform = null)
@@ -113,6 +130,9 @@ internal sealed class Stage(LocalApiServer server, Story story, Mask mask, IMort
             await story.Client.DeleteAsync<V1Alpha1ImageBuild>(NamespacedName.Of(build), null, PropagationPolicy.Background, default);
         await CollectUntilAsync("what the builds owned is gone", async () => (await Player.ObjectsAsync(story.Tenant)).Count == 0);
         await story.Client.DeleteAsync<V1Alpha1BuilderPool>(new(story.Builders, "farm"), null, PropagationPolicy.Background, default);
+        // Volumes outlive their pool until somebody deletes them.
+        foreach (var claim in await Player.ListAsync<V1PersistentVolumeClaim>(story.Builders))
+            await story.Client.DeleteAsync<V1PersistentVolumeClaim>(NamespacedName.Of(claim), null, PropagationPolicy.Background, default);
         await CollectUntilAsync("what the pool owned is gone", async () => (await Player.ObjectsAsync(story.Builders)).Count == 0);
         await SameAsync("all is deleted");
         if (_moments["all is deleted"].Length > 0) throw new DifferenceException($"All is deleted, and there is still:\n{_moments["all is deleted"]}");

@@ -17,14 +17,18 @@ internal sealed class ClusterPlayer(KubeClient client)
     private const string Facts = """{"version":"v0.13.2","maxUserNamespaces":15000,"apparmorRestrictsUserNamespaces":null}""";
     private int _address;
 
-    /// <summary>The pods of a pool's StatefulSets, each with an address and Ready.</summary>
+    /// <summary>
+    /// The pods of a pool's StatefulSets, each with an address and Ready: takes over those that have no owner, and makes those that are missing.
+    /// </summary>
     public async Task StartBuildersAsync(V1Alpha1BuilderPool pool)
     {
+        // Before the StatefulSets: whose pod the operator has deleted gets one of the template that it has by then.
+        var pods = await ListAsync<V1Pod>(pool.Metadata.NamespaceProperty);
         foreach (var platform in pool.Spec.Platforms)
         {
             var key = new NamespacedName(pool.Metadata.NamespaceProperty, ChildNames.StatefulSet(pool.Metadata.Name, Platform.Parse(platform.Platform)));
             var set = await Eventually.SoAsync($"StatefulSet {key} is there", () => client.GetOrDefaultAsync<V1StatefulSet>(key, default), set => set is not null);
-            for (var ordinal = 0; ordinal < (set!.Spec.Replicas ?? 1); ordinal++) await StartBuilderAsync(set, ordinal);
+            if (set!.Metadata.DeletionTimestamp is null) await StartBuildersAsync(set, pods);
         }
     }
 
@@ -83,16 +87,18 @@ internal sealed class ClusterPlayer(KubeClient client)
         return job;
     }
 
-    /// <summary>The garbage collector's round: takes what lost its owner, and ends foreground deletions. True where there was something.</summary>
+    /// <summary>The garbage collector's round: takes what lost its owner, and ends deletions that have to wait for it. True where there was something.</summary>
     public async Task<bool> CollectAsync(string space)
     {
         var objects = await ObjectsAsync(space);
-        var alive = objects.Where(item => item.Metadata.DeletionTimestamp is null).Select(item => item.Metadata.Uid).ToHashSet();
+        var orphaning = objects.OfType<V1StatefulSet>().Where(IsOrphaning).ToList();
+        foreach (var set in orphaning) await OrphanAsync(set, objects.OfType<V1Pod>());
+        var alive = objects.Where(item => item.Metadata.DeletionTimestamp is null || IsOrphaning(item)).Select(item => item.Metadata.Uid).ToHashSet();
         var lost = objects.Where(item => item.Metadata.OwnerReferences is { Count: > 0 } owners && !owners.Any(owner => alive.Contains(owner.Uid))).ToList();
         foreach (var item in lost) await DeleteAsync(item);
         var going = objects.OfType<V1Job>().Where(job => job.Metadata.DeletionTimestamp is not null).ToList();
-        foreach (var job in going) await client.PatchAsync<V1Job>(NamespacedName.Of(job), new JsonObject { ["metadata"] = new JsonObject { ["finalizers"] = null } }, default);
-        return lost.Count + going.Count > 0;
+        foreach (var job in going) await client.PatchAsync<V1Job>(NamespacedName.Of(job), Without("finalizers"), default);
+        return orphaning.Count + lost.Count + going.Count > 0;
     }
 
     /// <summary>Everything of the kinds that Slipway's objects are of.</summary>
@@ -101,6 +107,7 @@ internal sealed class ClusterPlayer(KubeClient client)
         .. await ListAsync<V1Alpha1BuilderPool>(space), .. await ListAsync<V1Alpha1ImageBuild>(space), .. await ListAsync<V1StatefulSet>(space),
         .. await ListAsync<V1Service>(space), .. await ListAsync<V1Job>(space), .. await ListAsync<V1Pod>(space),
         .. await ListAsync<V1Secret>(space), .. await ListAsync<V1ConfigMap>(space),
+        .. await ListAsync<V1NetworkPolicy>(space), .. await ListAsync<V1PersistentVolumeClaim>(space),
     ];
 
     public async Task<IReadOnlyList<T>> ListAsync<T>(string space)
@@ -109,16 +116,31 @@ internal sealed class ClusterPlayer(KubeClient client)
     public static bool OwnedBy(IMetadata<V1ObjectMeta> child, string uid) =>
         child.Metadata.OwnerReferences?.Any(owner => owner.Controller is true && owner.Uid == uid) ?? false;
 
-    private async Task StartBuilderAsync(V1StatefulSet set, int ordinal)
+    private async Task StartBuildersAsync(V1StatefulSet set, IReadOnlyList<V1Pod> pods)
+    {
+        for (var ordinal = 0; ordinal < (set.Spec.Replicas ?? 1); ordinal++)
+        {
+            var name = ChildNames.BuilderPod(set.Metadata.Name, ordinal);
+            var pod = pods.FirstOrDefault(pod => pod.Metadata.Name == name);
+            if (pod is null) await StartBuilderAsync(set, name);
+            else if (pod.Metadata.OwnerReferences is not { Count: > 0 }) await AdoptAsync(pod, set);
+        }
+    }
+
+    private async Task StartBuilderAsync(V1StatefulSet set, string name)
     {
         var spec = OnNode(set.Spec.Template.Spec);
-        foreach (var claim in set.Spec.VolumeClaimTemplates ?? [])
-            spec.Volumes.Add(new V1Volume { Name = claim.Metadata.Name, PersistentVolumeClaim = new V1PersistentVolumeClaimVolumeSource { ClaimName = $"{claim.Metadata.Name}-{set.Metadata.Name}-{ordinal}" } });
+        foreach (var template in set.Spec.VolumeClaimTemplates ?? [])
+        {
+            var claim = await ClaimAsync(template, new NamespacedName(set.Metadata.NamespaceProperty, $"{template.Metadata.Name}-{name}"));
+            spec.Volumes.Add(new V1Volume { Name = template.Metadata.Name, PersistentVolumeClaim = new V1PersistentVolumeClaimVolumeSource { ClaimName = claim.Metadata.Name } });
+        }
+
         var pod = await client.CreateAsync(new V1Pod
         {
             Metadata = new V1ObjectMeta
             {
-                Name = ChildNames.BuilderPod(set.Metadata.Name, ordinal),
+                Name = name,
                 NamespaceProperty = set.Metadata.NamespaceProperty,
                 Labels = set.Spec.Template.Metadata.Labels,
                 Annotations = set.Spec.Template.Metadata.Annotations,
@@ -136,6 +158,27 @@ internal sealed class ClusterPlayer(KubeClient client)
         });
     }
 
+    /// <summary>With a volume, or it could not grow. It stays for the builder's next pod.</summary>
+    private async Task<V1PersistentVolumeClaim> ClaimAsync(V1PersistentVolumeClaim template, NamespacedName key) =>
+        await client.GetOrDefaultAsync<V1PersistentVolumeClaim>(key, default)
+        ?? await StatusAsync(
+            await client.CreateAsync(new V1PersistentVolumeClaim { Metadata = new V1ObjectMeta { Name = key.Name, NamespaceProperty = key.Namespace }, Spec = template.Spec }, default),
+            new V1PersistentVolumeClaimStatus { Phase = "Bound" });
+
+    private Task AdoptAsync(V1Pod pod, V1StatefulSet set) => client.PatchAsync<V1Pod>(
+        NamespacedName.Of(pod), new JsonObject { ["metadata"] = new JsonObject { ["ownerReferences"] = new JsonArray(KubeJson.ToNode(Owner("apps/v1", "StatefulSet", set))) } }, default);
+
+    private static bool IsOrphaning(IMetadata<V1ObjectMeta> item) =>
+        item.Metadata.DeletionTimestamp is not null && (item.Metadata.Finalizers?.Contains("orphan") ?? false);
+
+    private async Task OrphanAsync(V1StatefulSet set, IEnumerable<V1Pod> pods)
+    {
+        foreach (var pod in pods.Where(pod => OwnedBy(pod, set.Metadata.Uid))) await client.PatchAsync<V1Pod>(NamespacedName.Of(pod), Without("ownerReferences"), default);
+        await client.PatchAsync<V1StatefulSet>(NamespacedName.Of(set), Without("finalizers"), default);
+    }
+
+    private static JsonObject Without(string list) => new() { ["metadata"] = new JsonObject { [list] = null } };
+
     private async Task<T> StatusAsync<T>(T entity, object status)
         where T : class, IKubernetesObject<V1ObjectMeta> =>
         await client.PatchStatusAsync<T>(NamespacedName.Of(entity), entity.Metadata.Uid, null, KubeJson.ToNode(status), default);
@@ -148,6 +191,7 @@ internal sealed class ClusterPlayer(KubeClient client)
         V1Job job => client.DeleteAsync<V1Job>(NamespacedName.Of(job), null, PropagationPolicy.Background, default),
         V1Secret secret => client.DeleteAsync<V1Secret>(NamespacedName.Of(secret), null, PropagationPolicy.Background, default),
         V1ConfigMap config => client.DeleteAsync<V1ConfigMap>(NamespacedName.Of(config), null, PropagationPolicy.Background, default),
+        V1NetworkPolicy policy => client.DeleteAsync<V1NetworkPolicy>(NamespacedName.Of(policy), null, PropagationPolicy.Background, default),
         V1Pod pod => client.DeleteAsync<V1Pod>(NamespacedName.Of(pod), null, PropagationPolicy.Background, default),
         _ => throw new ArgumentException($"nobody collects a {item.Kind}", nameof(item)),
     };

@@ -25,6 +25,12 @@ public class LocalApiServer : IAsyncDisposable
     /// <summary>config/rbac's ServiceAccount.</summary>
     internal const string OperatorUser = "system:serviceaccount:slipway-system:slipway";
 
+    /// <summary>Where builders must not get to.</summary>
+    internal const string Address = "198.18.255.1";
+
+    /// <summary>Of volumes that may grow.</summary>
+    internal const string StorageClass = "expandable";
+
     private const string RunnerImage = "slipway/slipway:test";
     private const string AuditPolicy = "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n- level: Metadata\n";
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
@@ -131,8 +137,9 @@ public class LocalApiServer : IAsyncDisposable
         return LoopbackService.Start(_folder, program,
             $"--etcd-servers={store}", "--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", $"--secure-port={port}",
             "--endpoint-reconciler-type=none", "--service-cluster-ip-range=198.19.0.0/16", "--allow-privileged",
-            // OwnerReferencesPermissionEnforcement is what asks for rights on finalizers; nobody makes ServiceAccounts here.
-            "--authorization-mode=RBAC", "--enable-admission-plugins=OwnerReferencesPermissionEnforcement", "--disable-admission-plugins=ServiceAccount",
+            // OwnerReferencesPermissionEnforcement is what asks for rights on finalizers; nobody makes ServiceAccounts here, or lets go of volumes.
+            "--authorization-mode=RBAC", "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
+            "--disable-admission-plugins=ServiceAccount,StorageObjectInUseProtection",
             $"--token-auth-file={tokens}", $"--cert-dir={Path.Combine(_folder, "certificates")}",
             "--service-account-issuer=https://slipway.test", $"--service-account-signing-key-file={key}", $"--service-account-key-file={key}",
             $"--audit-policy-file={Write("audit-policy.yaml", AuditPolicy)}", $"--audit-log-path={AuditFile}");
@@ -153,8 +160,9 @@ public class LocalApiServer : IAsyncDisposable
         await Client.CreateAsync(new V1Endpoints
         {
             Metadata = new V1ObjectMeta { Name = "kubernetes", NamespaceProperty = "default" },
-            Subsets = [new V1EndpointSubset { Addresses = [new V1EndpointAddress { Ip = "198.18.255.1" }], Ports = [new Corev1EndpointPort { Port = 443 }] }],
+            Subsets = [new V1EndpointSubset { Addresses = [new V1EndpointAddress { Ip = Address }], Ports = [new Corev1EndpointPort { Port = 443 }] }],
         }, default);
+        await Client.CreateAsync(new V1StorageClass { Metadata = new V1ObjectMeta { Name = StorageClass }, Provisioner = "slipway.dev/test", AllowVolumeExpansion = true }, default);
     }
 
     private Task InstallAsync(JsonObject document) => (string?)document["kind"] switch
