@@ -62,8 +62,9 @@ public sealed class DiskWatchTests : IDisposable
     public async Task Script_WhenToldToEnd_EndsAtOnceAndLeavesNothingBehind()
     {
         var token = TestContext.Current.CancellationToken;
-        // It says when its trap is set.
-        var script = DiskWatch.Script.Replace("& wait $!", "& echo waiting; wait $!", StringComparison.Ordinal);
+        // Its sleep says when it is there: a child that was forked a moment ago still has its parent's trap, and would lose the signal.
+        var script = DiskWatch.Script.Replace("sleep 3600 &", "sh -c 'echo waiting; exec sleep 3600' &", StringComparison.Ordinal);
+        script.ShouldNotBe(DiskWatch.Script);
         using var process = Process.Start(new ProcessStartInfo("sh", ["-c", script]) { RedirectStandardOutput = true })!;
         (await process.StandardOutput.ReadLineAsync(token)).ShouldBe("waiting");
 
