@@ -13,15 +13,15 @@ failures=$results/failures
 # attribute FILE NAME: of the one <assembly> in an xUnit result file.
 attribute() { sed -n "0,/<assembly /s/.*<assembly [^>]*[[:space:]]$2=\"\([0-9.]*\)\".*/\1/p" "$1" | head -n 1; }
 
-# failed_tests FILE: the names of an xUnit result file's failed tests, a line each.
-failed_tests() { grep -o '<test [^>]*result="Fail"' "$1" | sed 's/.* name="\([^"]*\)".*/\1/' || true; }
+# failures_in FILE: what the runner's output says of each failed test, its first lines.
+failures_in() { grep -A 15 ' \[FAIL\]$' "$1" || true; }
 
 run() {
-  local suite=$1 start=$SECONDS status=0 file=$results/$1.xml
+  local suite=$1 start=$SECONDS status=0 file=$results/$1.xml log=$results/$1.log
   echo "== $suite: building"
   dotnet build "tests/$suite" --nologo -v quiet
   echo "== $suite: running"
-  "tests/$suite/bin/Debug/net10.0/Slipway.Tests.$suite" -noLogo -noColor -result-xml "$file" || status=$?
+  "tests/$suite/bin/Debug/net10.0/Slipway.Tests.$suite" -noLogo -noColor -result-xml "$file" |& tee "$log" || status=$?
   if [[ ! -s $file ]]; then
     echo "== $suite: ended without a result (exit code $status)"
     failed=$((failed + 1))
@@ -34,14 +34,14 @@ run() {
   passed=$((passed + $(attribute "$file" passed)))
   failed=$((failed + suite_failed))
   skipped=$((skipped + $(attribute "$file" skipped)))
-  failed_tests "$file" >>"$failures"
+  failures_in "$log" >>"$failures"
   echo "== $suite: $((SECONDS - start)) s"
 }
 
 for suite in "$@"; do run "$suite"; done
 
 # Once more at the end, where it is seen even if only the end is kept.
-head -n 40 "$failures" | sed 's/^/failed: /'
+head -n 60 "$failures" | cut -c -300 | sed 's/^/failed: /'
 line="$passed passed, $failed failed"
 [[ $skipped == 0 ]] || line+=", $skipped skipped"
 echo "$line"

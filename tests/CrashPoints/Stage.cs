@@ -68,7 +68,8 @@ internal sealed class Stage(LocalApiServer server, Story story, Mask mask, IMort
         await CollectUntilAsync("its builder is another pod", async () =>
         {
             await Player.StartBuildersAsync(pool);
-            return (await Player.ListAsync<V1Pod>(story.Builders)).Single().Metadata.Uid != before;
+            // None while the operator has deleted the one and the other is not made.
+            return await Player.ListAsync<V1Pod>(story.Builders) is [var now] && now.Metadata.Uid != before;
         });
     }
 

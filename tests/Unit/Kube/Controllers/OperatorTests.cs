@@ -27,6 +27,7 @@ public sealed class OperatorTests : IAsyncLifetime
     private readonly TestClock _clock = new();
     private readonly WidgetScript _script = new();
     private readonly Channel<string> _passes = Channel.CreateUnbounded<string>();
+    private readonly Channel<string> _heard = Channel.CreateUnbounded<string>();
     private readonly Dictionary<string, Exchange> _requests = [];
     private ScriptedApiServer _server = null!;
     private IHost? _host;
@@ -227,10 +228,14 @@ public sealed class OperatorTests : IAsyncLifetime
         Health.Ready.ShouldBeTrue();
         await widgets.SendAsync("ADDED", Widget.Named("b", 11).Json());
         await widgets.SendAsync("DELETED", Widget.Named("b", 12).Json());
+        await widgets.SendAsync("ADDED", Widget.Named("c", 13).Json());
+        // Events come one after the other: what is to be known of b is known.
+        await HeardAsync("c");
         _passes.Reader.TryPeek(out _).ShouldBeFalse();
 
         leadership.Lead();
-        new[] { await NextPassAsync(), await NextPassAsync() }.ShouldBe(["a", "b"], ignoreOrder: true);
+        new[] { await NextPassAsync(), await NextPassAsync(), await NextPassAsync() }.ShouldBe(["a", "b", "c"], ignoreOrder: true);
+        _script.Deleted.ShouldBe([new NamespacedName("ns", "b")]);
     }
 
     [Requirement("R20", "ops#522")]
@@ -518,6 +523,7 @@ public sealed class OperatorTests : IAsyncLifetime
         _host = builder.Build();
         // Of passes that are over: what they wanted from the queue is there by then.
         _host.Services.GetRequiredService<ControllerWorker<Widget>>().Observer = (key, _, _) => _passes.Writer.TryWrite(key.Name);
+        _host.Services.GetRequiredService<Informer<Widget>>().AddHandler((old, now) => _heard.Writer.TryWrite((now ?? old)!.Metadata.Name));
         await _host.StartAsync(Token);
     }
 
@@ -543,6 +549,14 @@ public sealed class OperatorTests : IAsyncLifetime
     }
 
     private async Task<string> NextPassAsync() => await _passes.Reader.ReadAsync(Token).Soon();
+
+    /// <summary>The informer has heard of that widget.</summary>
+    private async Task HeardAsync(string name)
+    {
+        while (await _heard.Reader.ReadAsync(Token).Soon() != name)
+        {
+        }
+    }
 
     private async Task StoppedAsync()
     {
