@@ -28,7 +28,7 @@ namespace Slipway.Pools;
 [EntityRbac(typeof(V1PersistentVolumeClaim), Verbs = RbacVerb.Patch)]
 [EntityRbac(typeof(V1Secret), Verbs = RbacVerb.Create | RbacVerb.Delete)]
 internal sealed partial class BuilderPoolController(
-    PoolObserver observer, PoolAuthority authority, AuthoritySweep sweep, IKubeClient client, Applier applier, Deleter deleter, StatusWriter status, StatusPace pace,
+    PoolObserver observer, PoolAuthority authority, AuthoritySweep sweep, IKubeClient client, Applier applier, Deleter deleter, StatusWriter status, StatusPace pace, IssuedCertificates issued,
     IPoolWatcher scheduler, IBuilderService builders, FarmMetrics metrics, IEventRecorder events, ILogger<BuilderPoolController> logger) : IEntityController<V1Alpha1BuilderPool>
 {
     public async Task<ReconciliationResult<V1Alpha1BuilderPool>> ReconcileAsync(
@@ -156,6 +156,7 @@ internal sealed partial class BuilderPoolController(
             await client.CreateAsync(secret, cancellationToken);
         }
 
+        issued.Add(order.Secret with { Name = order.StatefulSet }, order.Certificate);
         LogIssued(order.Secret, expires);
     }
 
@@ -202,6 +203,7 @@ internal sealed partial class BuilderPoolController(
     {
         var key = NamespacedName.Of(set);
         var config = key with { Name = ChildNames.PoolConfig(key.Name) };
+        issued.Forget(key);
         await client.DeleteAsync<V1Service>(key, null, PropagationPolicy.Background, cancellationToken);
         await client.DeleteAsync<V1ConfigMap>(config, null, PropagationPolicy.Background, cancellationToken);
         foreach (var secret in PoolCertificates.SecretsOf(set)) await client.DeleteAsync<V1Secret>(secret, null, PropagationPolicy.Background, cancellationToken);

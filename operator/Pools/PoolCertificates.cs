@@ -25,11 +25,13 @@ internal static class PoolCertificates
         if (Current(snapshot, live) is { } current) return new WantedCertificate(current with { Earlier = earlier }, null, secrets);
 
         var next = Next(snapshot, statefulSet, SerialOf(live));
-        var order = new CertificateOrder(
-            Secret(snapshot, statefulSet, next.Serial),
-            ChildNames.BuilderServerName("*", statefulSet, snapshot.Pool.Metadata.NamespaceProperty), next);
         if (SerialOf(live) is { } last) earlier.Add(last);
-        return new WantedCertificate(next with { Earlier = [.. earlier.TakeLast(MostEarlier)] }, order, secrets);
+        earlier = [.. earlier.TakeLast(MostEarlier)];
+        if (snapshot.Issued.TryGetValue(statefulSet, out var issued) && IsStill(snapshot, issued, next)) return new WantedCertificate(issued with { Earlier = earlier }, null, secrets);
+        var order = new CertificateOrder(
+            statefulSet, Secret(snapshot, statefulSet, next.Serial),
+            ChildNames.BuilderServerName("*", statefulSet, snapshot.Pool.Metadata.NamespaceProperty), next);
+        return new WantedCertificate(next with { Earlier = earlier }, order, secrets);
     }
 
     /// <summary>A third of the lifetime is left for builders to start anew when they are idle.</summary>
@@ -47,6 +49,10 @@ internal static class PoolCertificates
     public static IEnumerable<NamespacedName> SecretsOf(V1StatefulSet set) =>
         from serial in SerialOf(set) is { } current ? Earlier(set).Append(current) : Earlier(set)
         select new NamespacedName(set.Metadata.NamespaceProperty, ChildNames.ServerCertificate(set.Metadata.Name, serial));
+
+    /// <summary>Of the certificate that the pod template names.</summary>
+    public static string? SerialOf(V1StatefulSet? live) =>
+        Annotation(live?.Metadata, SlipwayApi.CertificateSerialAnnotation) is { } serial && IsSerial(serial) ? serial : null;
 
     /// <summary>Pods of operators before this one do not say who signed them: certainly nobody who was not there yet.</summary>
     private static bool IsStale(PoolSnapshot snapshot, V1Pod pod)
@@ -66,6 +72,10 @@ internal static class PoolCertificates
         var certificate = new ServerCertificate(serial, expires, signer);
         return snapshot.Now < RenewAt(snapshot, certificate) ? certificate : null;
     }
+
+    /// <summary>A pass before this one has issued what would be issued next, and it is as good as new.</summary>
+    private static bool IsStill(PoolSnapshot snapshot, ServerCertificate issued, ServerCertificate next) =>
+        (issued.Serial, issued.Authority) == (next.Serial, next.Authority) && snapshot.Now < RenewAt(snapshot, issued);
 
     /// <summary>
     /// The serial follows from the one before, so that a pass after an interrupted one finds what that one left under the same name.
@@ -91,9 +101,6 @@ internal static class PoolCertificates
         (Annotation(live?.Metadata, SlipwayApi.EarlierCertificatesAnnotation) ?? "").Split(',')
             .Where(serial => IsSerial(serial) && serial != SerialOf(live)).Distinct();
 
-    private static string? SerialOf(V1StatefulSet? live) =>
-        Annotation(live?.Metadata, SlipwayApi.CertificateSerialAnnotation) is { } serial && IsSerial(serial) ? serial : null;
-
     private static bool IsSerial(string text) => text.Length == SerialDigits && text.All(char.IsAsciiHexDigitLower);
 
     private static NamespacedName Secret(PoolSnapshot snapshot, string statefulSet, string serial) =>
@@ -110,7 +117,7 @@ internal static class PoolCertificates
 internal sealed record WantedCertificate(ServerCertificate Certificate, CertificateOrder? Order, IReadOnlyList<NamespacedName> Unused);
 
 /// <summary>A server certificate for the builders of one StatefulSet.</summary>
-internal sealed record CertificateOrder(NamespacedName Secret, string DnsName, ServerCertificate Certificate);
+internal sealed record CertificateOrder(string StatefulSet, NamespacedName Secret, string DnsName, ServerCertificate Certificate);
 
 /// <summary>Which certificate the builders of a StatefulSet show: its serial names the Secret.</summary>
 internal sealed record ServerCertificate(string Serial, DateTimeOffset Expires, string Authority)

@@ -11,7 +11,7 @@ namespace Slipway.Pools;
 /// <summary>Puts together what the stores know of a pool. No writes, no calls.</summary>
 internal sealed class PoolObserver(
     IStore<V1StatefulSet> statefulSets, IStore<V1Service> services, IStore<V1ConfigMap> configMaps, IStore<V1NetworkPolicy> policies, IStore<V1Pod> pods,
-    IStore<V1Node> nodes, ApiServerAddresses apiServer, PoolAuthority authority, IQueueCounters queues, Circuits circuits, PoolOptions options,
+    IStore<V1Node> nodes, ApiServerAddresses apiServer, PoolAuthority authority, IQueueCounters queues, Circuits circuits, IssuedCertificates issued, PoolOptions options,
     PoolValidation validate, TimeProvider time)
 {
     public PoolSnapshot Observe(V1Alpha1BuilderPool pool)
@@ -32,6 +32,7 @@ internal sealed class PoolObserver(
             Authority = authority.Of(pool),
             Errors = errors,
             StatefulSets = sets,
+            Issued = Issued(key.Namespace, needed, sets),
             ApiServer = apiServer(),
             Pods = builders,
             Nodes = builders.SelectMany(NodeWatch.NodeOf).Distinct().ToDictionary(node => node, node => nodes.Get(new NamespacedName("", node))),
@@ -71,6 +72,18 @@ internal sealed class PoolObserver(
 
     private static string PlatformLabelOf(V1StatefulSet set) =>
         set.Metadata.Labels?.TryGetValue(SlipwayApi.PlatformLabel, out var dashed) ?? false ? dashed : "";
+
+    private Dictionary<string, ServerCertificate> Issued(string space, IEnumerable<string> needed, IReadOnlyList<V1StatefulSet> sets)
+    {
+        var hidden = new Dictionary<string, ServerCertificate>();
+        foreach (var name in needed)
+        {
+            var shown = PoolCertificates.SerialOf(sets.FirstOrDefault(set => set.Metadata.Name == name));
+            if (issued.Of(new NamespacedName(space, name), shown) is { } certificate) hidden[name] = certificate;
+        }
+
+        return hidden;
+    }
 
     private IEnumerable<IKubernetesObject<V1ObjectMeta>> Beside(string space, string statefulSet)
     {

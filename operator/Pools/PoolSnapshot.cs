@@ -24,6 +24,9 @@ internal sealed record PoolSnapshot
     /// <summary>The StatefulSets that carry the pool's label, and those that merely have a name the pool needs.</summary>
     public IReadOnlyList<V1StatefulSet> StatefulSets { get; init; } = [];
 
+    /// <summary>Certificates just issued, by StatefulSet, that <see cref="StatefulSets"/> does not show yet.</summary>
+    public IReadOnlyDictionary<string, ServerCertificate> Issued { get; init; } = new Dictionary<string, ServerCertificate>();
+
     /// <summary>The pool's NetworkPolicy as it is there.</summary>
     public V1NetworkPolicy? NetworkPolicy { get; init; }
 

@@ -26,6 +26,7 @@ internal static class PoolsRegistration
         builder.Services.TryAddSingleton<IClientCertificates>(provider => provider.GetRequiredService<PoolAuthority>());
         builder.Services.TryAddSingleton<PoolObserver>();
         builder.Services.TryAddSingleton<StatusPace>();
+        builder.Services.TryAddSingleton<IssuedCertificates>();
         builder.Services.TryAddSingleton<AuthoritySweep>();
         return builder
             .AddInformer<V1Alpha1BuilderPool>()

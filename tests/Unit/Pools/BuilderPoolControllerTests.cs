@@ -21,6 +21,7 @@ namespace Slipway.Tests.Unit.Pools;
 public class BuilderPoolControllerTests
 {
     private const string Set = "builders/farm-linux-amd64";
+    private static readonly NamespacedName SetKey = new("builders", "farm-linux-amd64");
 
     private readonly FakeCluster _cluster = new();
     private readonly FakeTimeProvider _time = new(PoolWorld.Now);
@@ -28,6 +29,7 @@ public class BuilderPoolControllerTests
     private readonly OperatorMetrics _metrics = new();
     private readonly FakeStore<V1Alpha1BuilderPool> _pools;
     private readonly FakeStore<V1Secret> _authorities;
+    private readonly FakeStore<V1StatefulSet> _sets;
     private readonly BuilderPoolController _controller;
     private readonly Queues _queues = new();
     private readonly IEventRecorder _events = Substitute.For<IEventRecorder>();
@@ -39,13 +41,15 @@ public class BuilderPoolControllerTests
         _pools = new FakeStore<V1Alpha1BuilderPool>(_cluster);
         _authorities = new FakeStore<V1Secret>(_cluster, PoolAuthorityTests.IsAuthority);
         var authority = new PoolAuthority(_authorities, _cluster, new PkiOptions { OperatorNamespace = "slipway-system" }, _time);
+        _sets = new FakeStore<V1StatefulSet>(_cluster, IsOurs, item => PoolLabels.PoolOf(item).Select(pool => pool.ToString()));
+        var issued = new IssuedCertificates(_time);
         var observer = new PoolObserver(
-            new FakeStore<V1StatefulSet>(_cluster, IsOurs, item => PoolLabels.PoolOf(item).Select(pool => pool.ToString())), new FakeStore<V1Service>(_cluster, IsOurs),
+            _sets, new FakeStore<V1Service>(_cluster, IsOurs),
             new FakeStore<V1ConfigMap>(_cluster, IsOurs), new FakeStore<V1NetworkPolicy>(_cluster, IsOurs), new FakeStore<V1Pod>(_cluster, IsOurs, item => PoolLabels.PoolOf(item).Select(pool => pool.ToString())),
-            new FakeStore<V1Node>(_cluster), () => _apiServer, authority, _queues, new Circuits(_pools, Substitute.For<IReconcileTrigger<V1Alpha1BuilderPool>>(), _time), new PoolOptions(), _ => _errors, _time);
+            new FakeStore<V1Node>(_cluster), () => _apiServer, authority, _queues, new Circuits(_pools, Substitute.For<IReconcileTrigger<V1Alpha1BuilderPool>>(), _time), issued, new PoolOptions(), _ => _errors, _time);
         _controller = new BuilderPoolController(
             observer, authority, new AuthoritySweep(authority, _pools), _cluster, new Applier(_cluster, new OperatorOptions()), new Deleter(_cluster),
-            new StatusWriter(_cluster), new StatusPace(new PoolOptions(), _time), Substitute.For<IPoolWatcher>(), _queues, new FarmMetrics(_metrics), _events, _log);
+            new StatusWriter(_cluster), new StatusPace(new PoolOptions(), _time), issued, Substitute.For<IPoolWatcher>(), _queues, new FarmMetrics(_metrics), _events, _log);
         _cluster.Put(PoolWorld.Pool());
         _cluster.Put(PoolWorld.Node());
     }
@@ -150,12 +154,59 @@ public class BuilderPoolControllerTests
         var first = _cluster.Find<V1Secret>(SecretKey())!.Data["tls.key"];
         _cluster.OnCall = null;
         _cluster.Calls.Clear();
+        // As another process, which knows nothing of it.
+        _time.Advance(TimeSpan.FromSeconds(31));
 
         await ReconcileAsync();
 
         Writes().Take(3).ShouldBe([$"CREATE Secret {SecretKey()}", $"DELETE Secret {SecretKey()}", $"CREATE Secret {SecretKey()}"]);
         _cluster.Find<V1Secret>(SecretKey())!.Data["tls.key"].ShouldNotBe(first);
         _cluster.All<V1Secret>().Count(secret => secret.Metadata.NamespaceProperty == "builders").ShouldBe(1);
+    }
+
+    // The Service's event woke the pool before the StatefulSet's came: another second, another expiry, and all builders were rolled.
+    [Fact]
+    public async Task Reconcile_WhenTheStoreDoesNotShowTheStatefulSetYet_IssuesNoOtherCertificate()
+    {
+        await ReconcileAsync();
+        var first = _cluster.Find<V1StatefulSet>(SetKey)!;
+        _sets.Shows = _ => false;
+        _cluster.Calls.Clear();
+        _time.Advance(TimeSpan.FromSeconds(2));
+
+        await ReconcileAsync();
+
+        Writes().Where(call => call.Contains("Secret", StringComparison.Ordinal)).ShouldBeEmpty();
+        var now = _cluster.Find<V1StatefulSet>(SetKey)!;
+        KubeJson.ToNode(now.Spec.Template).ToJsonString().ShouldBe(KubeJson.ToNode(first.Spec.Template).ToJsonString());
+    }
+
+    [Fact]
+    public async Task Reconcile_WhenAStatefulSetThatWasSeenIsDeletedWithItsSecret_IssuesTheCertificateAnew()
+    {
+        await ReconcileAsync();
+        await ReconcileAsync();
+        _cluster.Remove<V1StatefulSet>(SetKey);
+        _cluster.Remove<V1Secret>(SecretKey());
+
+        await ReconcileAsync();
+
+        _cluster.Find<V1Secret>(SecretKey()).ShouldNotBeNull();
+    }
+
+    [Fact]
+    public async Task Reconcile_WhenAPlatformGoesAndComesBackAtOnce_IssuesItsCertificateAnew()
+    {
+        await ReconcileAsync();
+        var secret = SecretKey();
+        _cluster.Put(PoolWorld.Pool(PoolWorld.Platform("linux/arm64")));
+        await ReconcileAsync();
+        _cluster.Find<V1Secret>(secret).ShouldBeNull();
+        _cluster.Put(PoolWorld.Pool());
+
+        await ReconcileAsync();
+
+        _cluster.Find<V1Secret>(secret).ShouldNotBeNull();
     }
 
     [Fact]
