@@ -20,7 +20,15 @@ internal sealed class Recording<T> : IAsyncDisposable
         _watching = WatchAsync(client, query, there.ResourceVersion);
     }
 
-    public IReadOnlyList<Seen<T>> Seen => [.. _seen];
+    public IReadOnlyList<Seen<T>> Seen
+    {
+        get
+        {
+            // What is not whole proves nothing.
+            if (_watching.IsFaulted) _watching.GetAwaiter().GetResult();
+            return [.. _seen];
+        }
+    }
 
     /// <summary>The last version of each object that was ever there.</summary>
     public IReadOnlyList<T> Objects => [.. Seen.GroupBy(seen => seen.Object.Metadata.Uid).Select(versions => versions.Last().Object)];
@@ -46,18 +54,27 @@ internal sealed class Recording<T> : IAsyncDisposable
         _stop.Dispose();
     }
 
+    /// <summary>A server ends a watch when it likes, that of a slow client above all: the next one goes on where it was.</summary>
     private async Task WatchAsync(IKubeClient client, ListQuery query, string resourceVersion)
     {
-        var watch = new WatchQuery
+        while (true)
         {
-            Namespace = query.Namespace,
-            LabelSelector = query.LabelSelector,
-            ResourceVersion = resourceVersion,
-            Timeout = TimeSpan.FromHours(1),
-            Silence = TimeSpan.FromHours(2),
-        };
-        await foreach (var change in client.WatchAsync<T>(watch, _stop.Token))
-            if (change.Object is { } version) Add(change.Kind, version);
+            var watch = new WatchQuery
+            {
+                Namespace = query.Namespace,
+                LabelSelector = query.LabelSelector,
+                ResourceVersion = resourceVersion,
+                Timeout = TimeSpan.FromHours(1),
+                Silence = TimeSpan.FromHours(2),
+            };
+            await foreach (var change in client.WatchAsync<T>(watch, _stop.Token))
+            {
+                resourceVersion = change.ResourceVersion ?? resourceVersion;
+                if (change.Object is { } version) Add(change.Kind, version);
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System, _stop.Token);
+        }
     }
 
     private void Add(WatchEventKind kind, T version) =>
