@@ -22,6 +22,9 @@ internal static class PoolObjects
     private const string DefaultFrontend = "docker.io/docker/dockerfile";
     private const int ReadableByGroup = 0x120; // 0440
 
+    /// <summary>In seconds. Kubelets before 1.21 let up to one such period pass before they ask at all: builds wait for that where a pool comes from zero.</summary>
+    private const int ReadinessPeriod = 10;
+
     public static string Name(V1Alpha1BuilderPool pool, PoolPlatform platform) =>
         ChildNames.StatefulSet(pool.Metadata.Name, Platform.Parse(platform.Platform));
 
@@ -196,7 +199,7 @@ internal static class PoolObjects
         ReadinessProbe = new V1Probe
         {
             Exec = new V1ExecAction { Command = ["sh", "-c", DiskWatch.Probe] },
-            PeriodSeconds = 30,
+            PeriodSeconds = ReadinessPeriod,
             TimeoutSeconds = 15,
             FailureThreshold = 1,
         },
@@ -223,7 +226,7 @@ internal static class PoolObjects
         Resources = Resources(platform),
         SecurityContext = BuildkitdSecurity(options),
         StartupProbe = Probe(period: 5, timeout: 15, failures: 60),
-        ReadinessProbe = Probe(period: 15, timeout: 15, failures: 3),
+        ReadinessProbe = Probe(period: ReadinessPeriod, timeout: 15, failures: 4),
         // Far laxer: a busy daemon answers slowly, and a restart costs all builds that run on it.
         LivenessProbe = Probe(period: 60, timeout: 30, failures: 10),
         Lifecycle = new V1Lifecycle { PreStop = new V1LifecycleHandler { Exec = new V1ExecAction { Command = ["sh", "-c", PreStop.Script] } } },
