@@ -7,14 +7,14 @@ cd "$(dirname "$0")/.."
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 passed=0 failed=0 skipped=0
-failures=$results/failures
-: >"$failures"
+failures=$results/failures reasons=$results/reasons
+touch "$failures" "$reasons"
 
 # attribute FILE NAME: of the one <assembly> in an xUnit result file.
 attribute() { sed -n "0,/<assembly /s/.*<assembly [^>]*[[:space:]]$2=\"\([0-9.]*\)\".*/\1/p" "$1" | head -n 1; }
 
-# failures_in FILE: what the runner's output says of each failed test, its first lines.
-failures_in() { grep -A 15 ' \[FAIL\]$' "$1" || true; }
+# failures_in FILE LINES: each failed test in the runner's output, with so many of the lines that say why.
+failures_in() { grep -A "$2" ' \[FAIL\]$' "$1" || true; }
 
 run() {
   local suite=$1 start=$SECONDS status=0 file=$results/$1.xml log=$results/$1.log
@@ -34,14 +34,16 @@ run() {
   passed=$((passed + $(attribute "$file" passed)))
   failed=$((failed + suite_failed))
   skipped=$((skipped + $(attribute "$file" skipped)))
-  failures_in "$log" >>"$failures"
+  failures_in "$log" 0 >>"$failures"
+  failures_in "$log" 15 >>"$reasons"
   echo "== $suite: $((SECONDS - start)) s"
 }
 
 for suite in "$@"; do run "$suite"; done
 
 # Once more at the end, where it is seen even if only the end is kept.
-head -n 60 "$failures" | cut -c -300 | sed 's/^/failed: /'
+head -n 60 "$reasons" | cut -c -300
+head -n 40 "$failures" | sed 's/^ */failed: /'
 line="$passed passed, $failed failed"
 [[ $skipped == 0 ]] || line+=", $skipped skipped"
 echo "$line"

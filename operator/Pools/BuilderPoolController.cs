@@ -156,7 +156,7 @@ internal sealed partial class BuilderPoolController(
             await client.CreateAsync(secret, cancellationToken);
         }
 
-        issued.Add(order.Secret with { Name = order.StatefulSet }, order.Certificate);
+        issued.Add(order.StatefulSet, order.Certificate);
         LogIssued(order.Secret, expires);
     }
 

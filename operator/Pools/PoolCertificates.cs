@@ -29,7 +29,7 @@ internal static class PoolCertificates
         earlier = [.. earlier.TakeLast(MostEarlier)];
         if (snapshot.Issued.TryGetValue(statefulSet, out var issued) && IsStill(snapshot, issued, next)) return new WantedCertificate(issued with { Earlier = earlier }, null, secrets);
         var order = new CertificateOrder(
-            statefulSet, Secret(snapshot, statefulSet, next.Serial),
+            new NamespacedName(snapshot.Pool.Metadata.NamespaceProperty, statefulSet), Secret(snapshot, statefulSet, next.Serial),
             ChildNames.BuilderServerName("*", statefulSet, snapshot.Pool.Metadata.NamespaceProperty), next);
         return new WantedCertificate(next with { Earlier = earlier }, order, secrets);
     }
@@ -117,7 +117,7 @@ internal static class PoolCertificates
 internal sealed record WantedCertificate(ServerCertificate Certificate, CertificateOrder? Order, IReadOnlyList<NamespacedName> Unused);
 
 /// <summary>A server certificate for the builders of one StatefulSet.</summary>
-internal sealed record CertificateOrder(string StatefulSet, NamespacedName Secret, string DnsName, ServerCertificate Certificate);
+internal sealed record CertificateOrder(NamespacedName StatefulSet, NamespacedName Secret, string DnsName, ServerCertificate Certificate);
 
 /// <summary>Which certificate the builders of a StatefulSet show: its serial names the Secret.</summary>
 internal sealed record ServerCertificate(string Serial, DateTimeOffset Expires, string Authority)

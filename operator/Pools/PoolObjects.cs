@@ -22,7 +22,7 @@ internal static class PoolObjects
     private const string DefaultFrontend = "docker.io/docker/dockerfile";
     private const int ReadableByGroup = 0x120; // 0440
 
-    /// <summary>In seconds. Kubelets before 1.21 let up to one such period pass before they ask at all: builds wait for that where a pool comes from zero.</summary>
+    /// <summary>In seconds. A kubelet may let up to one such period pass before it asks for the first time (kubernetes#62036): builds wait for that where a pool comes from zero.</summary>
     private const int ReadinessPeriod = 10;
 
     public static string Name(V1Alpha1BuilderPool pool, PoolPlatform platform) =>

@@ -32,7 +32,6 @@ internal sealed class PoolObserver(
             Authority = authority.Of(pool),
             Errors = errors,
             StatefulSets = sets,
-            Issued = Issued(key.Namespace, needed, sets),
             ApiServer = apiServer(),
             Pods = builders,
             Nodes = builders.SelectMany(NodeWatch.NodeOf).Distinct().ToDictionary(node => node, node => nodes.Get(new NamespacedName("", node))),
@@ -46,6 +45,7 @@ internal sealed class PoolObserver(
         {
             Foreign = [.. beside.Where(entity => !snapshot.Owns(entity.Metadata))],
             NetworkPolicy = policy is not null && snapshot.Owns(policy.Metadata) ? policy : null,
+            Issued = Issued(snapshot, needed),
         };
     }
 
@@ -73,13 +73,13 @@ internal sealed class PoolObserver(
     private static string PlatformLabelOf(V1StatefulSet set) =>
         set.Metadata.Labels?.TryGetValue(SlipwayApi.PlatformLabel, out var dashed) ?? false ? dashed : "";
 
-    private Dictionary<string, ServerCertificate> Issued(string space, IEnumerable<string> needed, IReadOnlyList<V1StatefulSet> sets)
+    private Dictionary<string, ServerCertificate> Issued(PoolSnapshot snapshot, IEnumerable<string> needed)
     {
         var hidden = new Dictionary<string, ServerCertificate>();
         foreach (var name in needed)
         {
-            var shown = PoolCertificates.SerialOf(sets.FirstOrDefault(set => set.Metadata.Name == name));
-            if (issued.Of(new NamespacedName(space, name), shown) is { } certificate) hidden[name] = certificate;
+            var key = new NamespacedName(snapshot.Pool.Metadata.NamespaceProperty, name);
+            if (issued.Of(key, PoolCertificates.SerialOf(snapshot.StatefulSet(name))) is { } certificate) hidden[name] = certificate;
         }
 
         return hidden;

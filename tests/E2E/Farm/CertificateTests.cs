@@ -17,7 +17,7 @@ public sealed class CertificateTests(ClusterFixture fixture)
             await using var farm = await TestFarm.StartAsync(fixture, TestFarm.Platform(fixture.Cluster.Platforms[0], builders: 2, slots: 1));
             var serials = new HashSet<string>();
             var lines = new List<string>();
-            var until = TimeProvider.System.GetUtcNow() + (Sample.TakesAll ? TimeSpan.FromMinutes(10) : TimeSpan.FromSeconds(110));
+            var until = TimeProvider.System.GetUtcNow() + (Sample.TakesAll ? TimeSpan.FromMinutes(10) : TimeSpan.FromSeconds(130));
             for (var number = 1; TimeProvider.System.GetUtcNow() < until; number++)
             {
                 var name = string.Create(CultureInfo.InvariantCulture, $"build-{number:000}");

@@ -86,7 +86,7 @@ public sealed class NodeTests(ClusterFixture fixture)
         await using var evidence = new Evidence(nameof(Drained_InTheMiddleOfARun_LosesNoBuild));
         await using var farm = await TestFarm.StartAsync(fixture, Platforms[0]);
         await using var nodes = await Recording<V1Node>.StartAsync(fixture.Client, null);
-        await farm.CreateAsync(farm.Sleeping("running", Sample.TakesAll ? 60 : 30, Struck));
+        await farm.CreateAsync(farm.Sleeping("running", Sample.TakesAll ? 60 : 45, Struck));
         var job = await farm.InTheStepAsync("running");
         try
         {
