@@ -14,6 +14,9 @@ internal static class Reasons
     public const string Building = nameof(Building);
     public const string Publishing = nameof(Publishing);
     public const string ReplacingOlder = nameof(ReplacingOlder);
+    public const string Retrying = nameof(Retrying);
+    public const string WaitingForTag = nameof(WaitingForTag);
+    public const string Ending = nameof(Ending);
 
     // Builds that ended.
     public const string Succeeded = nameof(Succeeded);
@@ -27,6 +30,9 @@ internal static class Reasons
     public const string RunnerNotStarted = nameof(RunnerNotStarted);
     public const string RunnerRefused = nameof(RunnerRefused);
     public const string RunnerLost = nameof(RunnerLost);
+    public const string NodeLost = nameof(NodeLost);
+    public const string Cancelled = nameof(Cancelled);
+    public const string Superseded = nameof(Superseded);
     public const string TimedOut = nameof(TimedOut);
 
     // Pools.

@@ -44,6 +44,12 @@ internal static class SlipwayApi
     /// <summary>Native, Emulated or External, on Jobs; on builder pods where it is Emulated.</summary>
     public const string ModeAnnotation = "slipway.dev/mode";
 
+    /// <summary>Which attempt a Job is, 1 for the first.</summary>
+    public const string AttemptAnnotation = "slipway.dev/attempt";
+
+    /// <summary>Until when a Job may put tags, on those that may: RFC 3339, UTC.</summary>
+    public const string TagsUntilAnnotation = "slipway.dev/tags-until";
+
     /// <summary>The platform as users write it, on Jobs.</summary>
     public const string PlatformAnnotation = "slipway.dev/platform";
 

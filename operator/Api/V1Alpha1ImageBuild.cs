@@ -61,8 +61,20 @@ internal sealed record ImageBuildSpec
     /// <summary>From the first platform's Job on, over all attempts. 1m to 24h. Default 1h.</summary>
     public string? Timeout { get; init; }
 
+    /// <summary>How often what failed is tried again where trying can help (builder, network, registry, cache): for each platform, and for publishing. 0 to 5. Default 2.</summary>
+    public int? Retries { get; init; }
+
+    /// <summary>Of the builds of one namespace and pool in one group, a newer one ends those before it that still wait or run.</summary>
+    public string? ConcurrencyGroup { get; init; }
+
     /// <summary>Any new value builds again.</summary>
     public string? Rerun { get; init; }
+
+    /// <summary>True ends the build, unless it is publishing already.</summary>
+    public bool? Cancel { get; init; }
+
+    /// <summary>How long after its end the object is deleted. 0s to 8760h. Absent: never. For builds with generateName, not for objects that Git keeps.</summary>
+    public string? TtlAfterFinished { get; init; }
 
     /// <summary>The pods that drive the build.</summary>
     public JobTemplate? Job { get; init; }
@@ -130,6 +142,9 @@ internal sealed record BuildOutput
 
     /// <summary>PEM of the certificate authorities that the registry is trusted by. The pool's registries must say the same.</summary>
     public string? Ca { get; init; }
+
+    /// <summary>How attestations are stored: Artifact (OCI artifact with a subject), Manifest (the older image manifest), or Auto: as the builder writes them, and as Manifest where the registry refuses that. Default Auto.</summary>
+    public string? AttestationFormat { get; init; }
 }
 
 internal sealed record BuildCache
@@ -173,7 +188,7 @@ internal sealed record ImageBuildStatus
     /// <summary>Hash of the fields that decide the output; a finished build is built again only when it changes.</summary>
     public string? BuildKey { get; init; }
 
-    /// <summary>Pending, Queued, Building, Publishing, Succeeded or Failed.</summary>
+    /// <summary>Pending, Queued, Building, Publishing, Succeeded, Failed, Cancelled or Superseded.</summary>
     public string? Phase { get; init; }
 
     /// <summary>Ready, Reconciling and Stalled as kstatus reads them; Succeeded and Complete for kubectl wait; CacheHealthy.</summary>
@@ -196,6 +211,12 @@ internal sealed record ImageBuildStatus
 
     /// <summary>Why nothing runs yet.</summary>
     public QueueStatus? Queue { get; init; }
+
+    /// <summary>Attempts that failed and were followed, or will be, by another; oldest first.</summary>
+    public IReadOnlyList<FailedAttempt>? FailedAttempts { get; init; }
+
+    /// <summary>When this buildKey was asked for: of two builds with one tag or in one concurrency group, the later one is the newer.</summary>
+    public DateTime? RequestedAt { get; init; }
 
     /// <summary>When the first platform's Job was created.</summary>
     public DateTime? StartedAt { get; init; }
@@ -223,6 +244,30 @@ internal sealed record BuildSummary
 
     /// <summary>The index digest's first twelve hexadecimal digits.</summary>
     public string? Digest { get; init; }
+}
+
+internal sealed record FailedAttempt
+{
+    /// <summary>prepare, build or publish.</summary>
+    public string Role { get; init; } = "";
+
+    /// <summary>os/architecture[/variant], where the role is build.</summary>
+    public string? Platform { get; init; }
+
+    /// <summary>1 for the first.</summary>
+    public int? Attempt { get; init; }
+
+    /// <summary>The builder that it ran on.</summary>
+    public string? Builder { get; init; }
+
+    /// <summary>Infrastructure, Registry, Cache or Unknown.</summary>
+    public string? Class { get; init; }
+
+    /// <summary>One of the reasons in docs/reasons.md.</summary>
+    public string? Reason { get; init; }
+
+    /// <summary>When the failure was seen: the next attempt waits from then on.</summary>
+    public DateTime? At { get; init; }
 }
 
 internal sealed record QueueStatus

@@ -7,6 +7,8 @@ internal static class BuildDefaults
 {
     public const string Dockerfile = "Dockerfile";
     public const string Provenance = "Max";
+    public const string AttestationFormat = "Auto";
+    public const int Retries = 2;
     public static readonly TimeSpan Timeout = TimeSpan.FromHours(1);
 
     public static TimeSpan TimeoutOf(ImageBuildSpec spec) => GoDuration.TryParse(spec.Timeout, out var timeout) ? timeout : Timeout;

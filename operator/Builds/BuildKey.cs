@@ -51,6 +51,7 @@ internal static class BuildKey
         Add(key, "credentials", output.CredentialsSecretRef?.Name);
         if (output.PlainHttp is true) key["plainHTTP"] = true;
         Add(key, "ca", output.Ca);
+        Add(key, "attestationFormat", output.AttestationFormat, BuildDefaults.AttestationFormat);
         return key;
     }
 

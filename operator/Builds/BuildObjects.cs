@@ -87,7 +87,7 @@ internal static class BuildObjects
         {
             Platforms = [.. state.Platforms.Select(platform => new PlatformIndex(platform.Platform.ToString(), platform.Result!.IndexDigest!))],
             Output = Output(state.Spec.Output),
-            Attestations = Attestations(state.Spec.Attestations),
+            Attestations = Attestations(state.Spec.Attestations, state.Spec.Output),
             TimeoutSeconds = Seconds(PublishTimeout),
         };
         return Job(state, new JobShape
@@ -150,7 +150,7 @@ internal static class BuildObjects
                 CredentialsDirectory = cache.CredentialsSecretRef is null ? null : CacheDirectory,
             },
             CacheMountNamespace = CacheNames.MountNamespace(buildNamespace, scope),
-            Attestations = Attestations(spec.Attestations),
+            Attestations = Attestations(spec.Attestations, spec.Output),
             TimeoutSeconds = Seconds(state.TimeLeft),
             Publish = state.Single,
         };
@@ -168,11 +168,12 @@ internal static class BuildObjects
         Ca = string.IsNullOrEmpty(output.Ca) ? null : output.Ca,
     };
 
-    private static AttestationDescription Attestations(BuildAttestations? attestations) => new()
+    private static AttestationDescription Attestations(BuildAttestations? attestations, BuildOutput output) => new()
     {
         Provenance = (attestations?.Provenance ?? BuildDefaults.Provenance).ToLowerInvariant(),
         Sbom = attestations?.Sbom ?? true,
         SbomGenerator = string.IsNullOrEmpty(attestations?.SbomGenerator) ? null : attestations.SbomGenerator,
+        Format = (output.AttestationFormat ?? BuildDefaults.AttestationFormat).ToLowerInvariant(),
     };
 
     private static V1Job Job(BuildState state, JobShape shape)

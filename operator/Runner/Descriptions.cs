@@ -52,8 +52,14 @@ internal sealed record BuildDescription
     /// <summary>Seconds for the whole run of this pod; the pod's own deadline is a minute later, so that a result is always written.</summary>
     public required int TimeoutSeconds { get; init; }
 
-    /// <summary>Put the tags on the pushed index too: builds of one platform need no second pod.</summary>
+    /// <summary>Put the tags on the pushed index too: builds of one platform need no second pod. Where somebody else has moved one meanwhile, that is left to a publish Job.</summary>
     public bool Publish { get; init; }
+
+    /// <summary>No tag is put after this moment by the wall clock: a pod that slept through it may have been given up long ago.</summary>
+    public DateTimeOffset? TagsUntil { get; init; }
+
+    /// <summary>W3C trace context of this attempt, for buildctl's own spans; null traces nothing.</summary>
+    public string? TraceParent { get; init; }
 }
 
 /// <summary>Merge the indexes that the platforms pushed, check the result, tag it last.</summary>
@@ -66,6 +72,9 @@ internal sealed record PublishDescription
     public AttestationDescription Attestations { get; init; } = new();
 
     public int TimeoutSeconds { get; init; } = 300;
+
+    /// <summary>No tag is put after this moment by the wall clock.</summary>
+    public DateTimeOffset? TagsUntil { get; init; }
 }
 
 /// <summary>The index that one platform's build pushed by digest.</summary>
@@ -149,4 +158,7 @@ internal sealed record AttestationDescription
 
     /// <summary>The builder id that provenance names; null leaves it out.</summary>
     public string? BuilderId { get; init; }
+
+    /// <summary>auto, artifact or manifest: how the builder stores them.</summary>
+    public string Format { get; init; } = "auto";
 }

@@ -27,6 +27,8 @@ internal static class FailureReasons
     public const string OutOfDisk = nameof(OutOfDisk);
     public const string OutOfMemory = nameof(OutOfMemory);
     public const string ResultIncomplete = nameof(ResultIncomplete);
+    public const string TagMoved = nameof(TagMoved);
+    public const string AttestationFormatUnsupported = nameof(AttestationFormatUnsupported);
     public const string TimedOut = nameof(TimedOut);
     public const string Interrupted = nameof(Interrupted);
     public const string DescriptionInvalid = nameof(DescriptionInvalid);

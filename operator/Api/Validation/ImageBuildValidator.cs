@@ -38,6 +38,9 @@ internal sealed class ImageBuildSpecValidator : AbstractValidator<ImageBuildSpec
         RuleFor(spec => spec!.Attestations).SetValidator(new BuildAttestationsValidator());
         RuleFor(spec => spec!.Priority).Between(-1000, 1000);
         RuleFor(spec => spec!.Timeout).Length(16).Must(IsInTime).WithMessage(Messages.Timeout);
+        RuleFor(spec => spec!.Retries).Between(0, 5);
+        RuleFor(spec => spec!.ConcurrencyGroup).Must(group => group is not "").WithMessage("must be at least 1 character long").Length(128).Matching(Patterns.WithoutControl);
+        RuleFor(spec => spec!.TtlAfterFinished).Length(16).Must(IsLifetime).WithMessage(Messages.TtlAfterFinished);
         RuleFor(spec => spec!.Rerun).Length(256).Matching(Patterns.WithoutControl);
         RuleFor(spec => spec!.Job).SetValidator(new JobTemplateValidator());
     }
@@ -46,6 +49,8 @@ internal sealed class ImageBuildSpecValidator : AbstractValidator<ImageBuildSpec
 
     private static bool IsInTime(string? timeout) =>
         timeout is null || (GoDuration.TryParse(timeout, out var time) && time >= TimeSpan.FromMinutes(1) && time <= TimeSpan.FromHours(24));
+
+    private static bool IsLifetime(string? ttl) => ttl is null || (GoDuration.TryParse(ttl, out var time) && time <= TimeSpan.FromHours(8760));
 }
 
 internal sealed class PoolReferenceValidator : AbstractValidator<PoolReference?>
@@ -134,6 +139,7 @@ internal sealed class BuildOutputValidator : AbstractValidator<BuildOutput?>
         RuleForEach(output => output!.Tags).Required().Length(128).Matching(Patterns.Tag);
         RuleFor(output => output!.CredentialsSecretRef).SetValidator(new LocalReferenceValidator());
         RuleFor(output => output!.Ca).Certificates();
+        RuleFor(output => output!.AttestationFormat).OneOf("Auto", "Artifact", "Manifest");
         RuleFor(output => output)
             .Must(output => output!.PlainHttp is not true || output.Ca is null).WithMessage(Messages.PlainHttpOrCa);
     }

@@ -54,4 +54,5 @@ internal static class Messages
 
     public const string SbomGenerator = "sbomGenerator needs sbom: true";
     public const string Timeout = "must be from 1m to 24h";
+    public const string TtlAfterFinished = "must be from 0s to 8760h";
 }
