@@ -32,7 +32,8 @@ internal static partial class ChildNames
     /// <summary>The pool's certificate authority, in the operator's own namespace.</summary>
     public static string PoolAuthority(string poolUid) => $"slipway-ca-{Hash(poolUid, 16)}";
 
-    public static string PrepareJob(string build, string uid, string buildKey) => BuildChild(build, uid, buildKey, "prepare");
+    public static string PrepareJob(string build, string uid, string buildKey, int attempt) =>
+        BuildChild(build, uid, buildKey, string.Create(CultureInfo.InvariantCulture, $"prepare-{attempt}"));
 
     public static string PlatformJob(string build, string uid, string buildKey, Platform platform, int attempt) =>
         BuildChild(build, uid, buildKey, string.Create(CultureInfo.InvariantCulture, $"{platform.Dashed}-{attempt}"));

@@ -50,6 +50,9 @@ internal static class SlipwayApi
     /// <summary>Until when a Job may put tags, on those that may: RFC 3339, UTC.</summary>
     public const string TagsUntilAnnotation = "slipway.dev/tags-until";
 
+    /// <summary>Which tags a Job puts, joined by commas, on those that may.</summary>
+    public const string TagsAnnotation = "slipway.dev/tags";
+
     /// <summary>The platform as users write it, on Jobs.</summary>
     public const string PlatformAnnotation = "slipway.dev/platform";
 

@@ -212,6 +212,9 @@ internal sealed record ImageBuildStatus
     /// <summary>Why nothing runs yet.</summary>
     public QueueStatus? Queue { get; init; }
 
+    /// <summary>How putting the index together and tagging it stands, where a Job of its own does that.</summary>
+    public PublishStatus? Publish { get; init; }
+
     /// <summary>Attempts that failed and were followed, or will be, by another; oldest first.</summary>
     public IReadOnlyList<FailedAttempt>? FailedAttempts { get; init; }
 
@@ -244,6 +247,15 @@ internal sealed record BuildSummary
 
     /// <summary>The index digest's first twelve hexadecimal digits.</summary>
     public string? Digest { get; init; }
+}
+
+internal sealed record PublishStatus
+{
+    /// <summary>Jobs that were started for it.</summary>
+    public int? Attempts { get; init; }
+
+    /// <summary>When the last of them was created.</summary>
+    public DateTime? StartedAt { get; init; }
 }
 
 internal sealed record FailedAttempt

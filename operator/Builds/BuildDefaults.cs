@@ -11,5 +11,10 @@ internal static class BuildDefaults
     public const int Retries = 2;
     public static readonly TimeSpan Timeout = TimeSpan.FromHours(1);
 
+    public static int RetriesOf(ImageBuildSpec spec) => spec.Retries ?? Retries;
+
+    /// <summary>Null: it stays.</summary>
+    public static TimeSpan? TtlOf(ImageBuildSpec spec) => GoDuration.TryParse(spec.TtlAfterFinished, out var ttl) ? ttl : null;
+
     public static TimeSpan TimeoutOf(ImageBuildSpec spec) => GoDuration.TryParse(spec.Timeout, out var timeout) ? timeout : Timeout;
 }

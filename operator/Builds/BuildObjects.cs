@@ -20,11 +20,17 @@ internal static class BuildObjects
 
     public const string ContainerName = "runner";
 
+    /// <summary>For a Job that is told to end: buildctl and then its solve on the builder.</summary>
+    public static readonly TimeSpan Grace = TimeSpan.FromSeconds(60);
+
     private const string TlsDirectory = "/run/slipway/tls";
     private const string PushDirectory = "/run/slipway/push";
     private const string CacheDirectory = "/run/slipway/cache";
     private const string SourceDirectory = "/run/slipway/source";
     private const int RunnerUser = 65532;
+
+    private static readonly string[] LostNodeTaints = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"];
+    private static readonly TimeSpan LostNodePatience = TimeSpan.FromSeconds(30);
 
     private static readonly string[] CertificateFiles = ["ca.crt", "tls.crt", "tls.key"];
 
@@ -38,20 +44,25 @@ internal static class BuildObjects
         var description = new PrepareDescription { Git = Git(state.Spec.Source.Git!), TimeoutSeconds = Seconds(PrepareTimeout) };
         return Job(state, new JobShape
         {
-            Name = ChildNames.PrepareJob(state.Build.Metadata.Name, state.Build.Metadata.Uid, state.BuildKey),
+            Name = ChildNames.PrepareJob(state.Build.Metadata.Name, state.Build.Metadata.Uid, state.BuildKey, state.Prepare.Current),
             Role = JobRoles.Prepare,
+            Attempt = state.Prepare.Current,
             Description = RunnerJson.Serialize(description),
             Timeout = PrepareTimeout,
         });
     }
 
-    public static V1Job PlatformJob(BuildState state, Platform platform, Builder builder)
+    public static V1Job PlatformJob(BuildState state, PlatformState attempted, Builder builder)
     {
-        var description = PlatformDescription(state, platform, builder);
+        var platform = attempted.Platform;
+        var description = PlatformDescription(state, attempted, builder);
         return Job(state, new JobShape
         {
-            Name = ChildNames.PlatformJob(state.Build.Metadata.Name, state.Build.Metadata.Uid, state.BuildKey, platform, attempt: 1),
+            Name = ChildNames.PlatformJob(state.Build.Metadata.Name, state.Build.Metadata.Uid, state.BuildKey, platform, attempted.Attempts.Current),
             Role = JobRoles.Build,
+            Attempt = attempted.Attempts.Current,
+            TagsUntil = description.TagsUntil,
+            Tags = description.Output.Tags,
             Description = RunnerJson.Serialize(description),
             Timeout = TimeSpan.FromSeconds(description.TimeoutSeconds),
             Labels = new()
@@ -61,22 +72,22 @@ internal static class BuildObjects
                 [SlipwayApi.PoolLabel] = state.Snapshot.PoolKey.Name,
                 [SlipwayApi.PoolNamespaceLabel] = state.Snapshot.PoolKey.Namespace,
             },
-            Annotations = PlacementNotes(state, platform, builder),
+            Annotations = PlacementNotes(attempted, builder),
             Volumes = [ClientCredentials(state, builder), .. PushCredentials(state), .. CacheCredentials(state), .. Source(state)],
         });
     }
 
     /// <summary>What status says of the builder; a pass after one that could not write status has the Job alone.</summary>
-    private static Dictionary<string, string> PlacementNotes(BuildState state, Platform platform, Builder builder)
+    private static Dictionary<string, string> PlacementNotes(PlatformState attempted, Builder builder)
     {
         var notes = new Dictionary<string, string>
         {
-            [SlipwayApi.PlatformAnnotation] = platform.ToString(),
+            [SlipwayApi.PlatformAnnotation] = attempted.Platform.ToString(),
             [SlipwayApi.BuilderAnnotation] = builder.Name,
             [SlipwayApi.BuilderUidAnnotation] = builder.Uid,
             [SlipwayApi.ModeAnnotation] = builder.Mode,
         };
-        if (state.Platforms.FirstOrDefault(candidate => candidate.Platform == platform)?.Slot?.PreferredBuilder is { } preferred)
+        if (attempted.Slot?.PreferredBuilder is { } preferred)
             notes[SlipwayApi.PreferredBuilderAnnotation] = preferred;
         return notes;
     }
@@ -86,14 +97,18 @@ internal static class BuildObjects
         var description = new PublishDescription
         {
             Platforms = [.. state.Platforms.Select(platform => new PlatformIndex(platform.Platform.ToString(), platform.Result!.IndexDigest!))],
-            Output = Output(state.Spec.Output),
+            Output = Output(state),
             Attestations = Attestations(state.Spec.Attestations, state.Spec.Output),
             TimeoutSeconds = Seconds(PublishTimeout),
+            TagsUntil = TagsUntil(state, PublishTimeout),
         };
         return Job(state, new JobShape
         {
-            Name = ChildNames.PublishJob(state.Build.Metadata.Name, state.Build.Metadata.Uid, state.BuildKey, attempt: 1),
+            Name = ChildNames.PublishJob(state.Build.Metadata.Name, state.Build.Metadata.Uid, state.BuildKey, state.Publish.Current),
             Role = JobRoles.Publish,
+            Attempt = state.Publish.Current,
+            TagsUntil = description.TagsUntil,
+            Tags = description.Output.Tags,
             Description = RunnerJson.Serialize(description),
             Timeout = PublishTimeout,
             Volumes = [.. PushCredentials(state)],
@@ -121,9 +136,11 @@ internal static class BuildObjects
     public static string InlineSourceName(BuildState state) =>
         ChildNames.InlineSource(state.Build.Metadata.Name, state.Build.Metadata.Uid, state.BuildKey);
 
-    private static BuildDescription PlatformDescription(BuildState state, Platform platform, Builder builder)
+    private static BuildDescription PlatformDescription(BuildState state, PlatformState attempted, Builder builder)
     {
-        var spec = state.Spec;
+        var (spec, platform) = (state.Spec, attempted.Platform);
+        // The builder may still hold what it imported from a cache with holes, so nothing of that is used again.
+        var distrustsCache = attempted.Attempts.Failed.Any(failed => failed.Class == nameof(FailureClass.Cache));
         var scope = CacheNames.Scope(spec);
         var buildNamespace = state.Build.Metadata.NamespaceProperty;
         return new BuildDescription
@@ -143,25 +160,33 @@ internal static class BuildObjects
             Dockerfile = string.IsNullOrEmpty(spec.Dockerfile) ? BuildDefaults.Dockerfile : spec.Dockerfile,
             Target = spec.Target,
             BuildArgs = [.. (spec.BuildArgs ?? []).Select(argument => new BuildArgument(argument.Name, argument.Value))],
-            Output = Output(spec.Output),
+            Output = Output(state),
             Cache = state.Snapshot.Pool?.Spec.Cache?.Registry is not { } cache ? null : new RegistryCacheDescription
             {
                 Reference = CacheNames.Reference(cache.Repository, buildNamespace, scope, platform),
                 CredentialsDirectory = cache.CredentialsSecretRef is null ? null : CacheDirectory,
+                Import = !distrustsCache,
             },
+            NoCache = distrustsCache,
             CacheMountNamespace = CacheNames.MountNamespace(buildNamespace, scope),
             Attestations = Attestations(spec.Attestations, spec.Output),
             TimeoutSeconds = Seconds(state.TimeLeft),
             Publish = state.Single,
+            TagsUntil = state.Single ? TagsUntil(state, state.TimeLeft) : null,
         };
     }
 
     private static GitSource Git(GitBuildSource git) => new(git.Url, git.Revision, string.IsNullOrEmpty(git.SubPath) ? null : git.SubPath);
 
-    private static OutputDescription Output(BuildOutput output) => new()
+    /// <summary>To the whole second, as an annotation and JSON say it.</summary>
+    private static DateTimeOffset TagsUntil(BuildState state, TimeSpan timeout) => new(Conditions.WholeSecond(state.Now + timeout + DeadlineSlack), TimeSpan.Zero);
+
+    private static OutputDescription Output(BuildState state) => Output(state.Spec.Output, state.Tags);
+
+    private static OutputDescription Output(BuildOutput output, IReadOnlyList<string> tags) => new()
     {
         Image = output.Image,
-        Tags = output.Tags,
+        Tags = tags,
         CredentialsDirectory = output.CredentialsSecretRef is null ? null : PushDirectory,
         CredentialsSecret = output.CredentialsSecretRef?.Name,
         PlainHttp = output.PlainHttp ?? false,
@@ -180,7 +205,7 @@ internal static class BuildObjects
     {
         var metadata = Metadata(state, shape.Name);
         metadata.Labels = metadata.Labels.Concat(shape.Labels).Append(new(SlipwayApi.RoleLabel, shape.Role)).ToDictionary(pair => pair.Key, pair => pair.Value);
-        metadata.Annotations = shape.Annotations.Count == 0 ? null : shape.Annotations;
+        metadata.Annotations = Annotations(shape);
         return new V1Job
         {
             ApiVersion = "batch/v1",
@@ -199,6 +224,19 @@ internal static class BuildObjects
         };
     }
 
+    private static Dictionary<string, string> Annotations(JobShape shape)
+    {
+        var notes = new Dictionary<string, string>(shape.Annotations) { [SlipwayApi.AttemptAnnotation] = shape.Attempt.ToString(CultureInfo.InvariantCulture) };
+        if (shape.TagsUntil is not { } until) return notes;
+        notes[SlipwayApi.TagsUntilAnnotation] = until.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+        notes[SlipwayApi.TagsAnnotation] = string.Join(',', shape.Tags);
+        return notes;
+    }
+
+    /// <summary>Kubernetes lets pods stay for five minutes on a node that does not answer.</summary>
+    private static IEnumerable<V1Toleration> ShortOnLostNodes() => LostNodeTaints.Select(taint =>
+        new V1Toleration { Key = taint, OperatorProperty = "Exists", Effect = "NoExecute", TolerationSeconds = (long)LostNodePatience.TotalSeconds });
+
     private static V1PodSpec Pod(BuildState state, JobShape shape)
     {
         var job = state.Spec.Job;
@@ -206,12 +244,12 @@ internal static class BuildObjects
         {
             RestartPolicy = "Never",
             ActiveDeadlineSeconds = Seconds(shape.Timeout + DeadlineSlack),
-            TerminationGracePeriodSeconds = 60,
+            TerminationGracePeriodSeconds = Seconds(Grace),
             AutomountServiceAccountToken = false,
             EnableServiceLinks = false,
             ServiceAccountName = string.IsNullOrEmpty(job?.ServiceAccountName) ? null : job.ServiceAccountName,
             NodeSelector = NodeSelector(state.Options, job),
-            Tolerations = job?.Tolerations is { Count: > 0 } tolerations ? [.. tolerations] : null,
+            Tolerations = [.. job?.Tolerations ?? [], .. ShortOnLostNodes()],
             Affinity = Affinity(state.Options),
             SecurityContext = new V1PodSecurityContext
             {
@@ -358,6 +396,13 @@ internal static class BuildObjects
         public required string Description { get; init; }
 
         public required TimeSpan Timeout { get; init; }
+
+        public required int Attempt { get; init; }
+
+        /// <summary>Null where it puts no tags.</summary>
+        public DateTimeOffset? TagsUntil { get; init; }
+
+        public IReadOnlyList<string> Tags { get; init; } = [];
 
         public Dictionary<string, string> Labels { get; init; } = [];
 

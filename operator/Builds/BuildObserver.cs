@@ -9,9 +9,11 @@ namespace Slipway.Builds;
 
 /// <summary>Gathers what a decision may look at, from stores alone: no request is made.</summary>
 internal sealed class BuildObserver(
+    IStore<V1Alpha1ImageBuild> builds,
     IStore<V1Alpha1BuilderPool> pools,
     IStore<V1Job> jobs,
     IStore<V1Pod> pods,
+    IStore<V1Node> nodes,
     IStore<V1Namespace> namespaces,
     Deleter deleter,
     BuildOptions options,
@@ -20,6 +22,10 @@ internal sealed class BuildObserver(
     /// <summary>Index of Jobs and pods: uid of the controller that owns them.</summary>
     public const string OwnerIndex = "owner";
 
+    /// <summary>Indexes of builds.</summary>
+    public const string TagIndex = "tag";
+    public const string GroupIndex = "concurrencyGroup";
+
     public BuildSnapshot Observe(V1Alpha1ImageBuild build)
     {
         var snapshot = new BuildSnapshot
@@ -27,6 +33,7 @@ internal sealed class BuildObserver(
             Build = build,
             ValidationErrors = Validation.Errors(build),
             Jobs = [.. jobs.ByIndex(OwnerIndex, build.Metadata.Uid).OrderBy(job => job.Metadata.Name, StringComparer.Ordinal).Select(WithPods)],
+            Rivals = RivalsOf(build),
             NamespaceLabels = LabelsOf(build.Metadata.NamespaceProperty),
             Options = options,
             Now = time.GetUtcNow(),
@@ -38,7 +45,29 @@ internal sealed class BuildObserver(
     public static IEnumerable<string> OwnerOf(IMetadata<V1ObjectMeta> child) =>
         (child.Metadata.OwnerReferences ?? []).Where(owner => owner.Controller is true).Select(owner => owner.Uid);
 
-    private BuildJob WithPods(V1Job job) => new(job, pods.ByIndex(OwnerIndex, job.Metadata.Uid)) { Deleted = deleter.HasDeleted(job.Metadata.Uid) };
+    private BuildJob WithPods(V1Job job)
+    {
+        var own = pods.ByIndex(OwnerIndex, job.Metadata.Uid);
+        return new BuildJob(job, own) { Deleted = deleter.HasDeleted(job.Metadata.Uid), NodeLost = own.Count > 0 && own.All(IsLost) };
+    }
+
+    /// <summary>A node that went is lost as much as one that is silent.</summary>
+    private bool IsLost(V1Pod pod) =>
+        pod.Metadata.DeletionTimestamp is not null && pod.Status?.Phase is "Running" or "Pending" && pod.Spec?.NodeName is { Length: > 0 } name
+        && nodes.Get(new NamespacedName("", name))?.Status?.Conditions?.Any(condition => condition is { Type: "Ready", Status: "True" }) is not true;
+
+    private Rivals RivalsOf(V1Alpha1ImageBuild build)
+    {
+        // What is finished is looked at again and again; nobody can do anything to it.
+        if (build.Status?.CompletedAt is not null && build.Status.ObservedGeneration == build.Metadata.Generation) return Rivals.None;
+        var now = time.GetUtcNow();
+        return Rivals.Of(
+            build,
+            BuildReading.RequestedAt(build, BuildKey.Of(build.Spec), now) ?? now.UtcDateTime,
+            Rivals.GroupOf(build).SelectMany(group => builds.ByIndex(GroupIndex, group)),
+            [.. Rivals.TagsOf(build).SelectMany(tag => builds.ByIndex(TagIndex, tag)).DistinctBy(other => other.Metadata.Uid)],
+            other => jobs.ByIndex(OwnerIndex, other.Metadata.Uid).Select(WithPods).Any(job => job is { Role: JobRoles.Publish, Live: true, NodeLost: false } && now < job.TagsUntil));
+    }
 
     private IReadOnlyDictionary<string, string> LabelsOf(string name) =>
         namespaces.Get(new NamespacedName("", name))?.Metadata.Labels is { } labels ? labels.ToDictionary() : new Dictionary<string, string>();

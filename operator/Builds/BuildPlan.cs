@@ -34,6 +34,12 @@ internal sealed record BuildPlan
 
     public required ImageBuildStatus Status { get; init; }
 
+    /// <summary>True where a publish Job is among them, which may only be made while no other build puts the same tags.</summary>
+    public bool TakesTurn { get; init; }
+
+    /// <summary>True once the build's own time after its end is over.</summary>
+    public bool DeleteBuild { get; init; }
+
     /// <summary>When to look again though nothing has changed; null for never.</summary>
     public TimeSpan? RequeueAfter { get; init; }
 }

@@ -13,15 +13,21 @@ internal static class BuildPlanner
     /// <summary>How much longer than the runner's own timer the operator waits for its result.</summary>
     private static readonly TimeSpan ResultSlack = TimeSpan.FromSeconds(90);
 
+    /// <summary>Nothing tells a build that another one has put its tags.</summary>
+    private static readonly TimeSpan TagPoll = TimeSpan.FromSeconds(2);
+
     private static readonly Func<BuildState, BuildPlan?>[] Rules =
-        [Deleted, Finished, ReplaceOlder, Invalid, PoolUnavailable, PlatformFailed, TimedOut, ResolveCommit, StartPlatforms, Publish, Finish];
+    [
+        Deleted, Finished, ReplaceOlder, Invalid, Cancelled, Superseded, RoleFailed, TimedOut, PoolUnavailable,
+        ResolveCommit, StartPlatforms, Overtaken, Publish, Finish,
+    ];
 
     public static BuildPlan Plan(BuildSnapshot snapshot)
     {
         var state = BuildReading.Read(snapshot);
         foreach (var rule in Rules)
         {
-            if (rule(state) is { } plan) return plan with { RequeueAfter = Earliest(plan.RequeueAfter, NextLook(state, plan)), Outcomes = JobOutcomes.Of(state) };
+            if (rule(state) is { } plan) return Rounded(plan, state);
         }
 
         throw new InvalidOperationException("No rule spoke: the last one has to.");
@@ -31,6 +37,14 @@ internal static class BuildPlanner
     public static BuildPlan NameTaken(BuildSnapshot snapshot, string what) => Stall(BuildReading.Read(snapshot), FailureClass.Config, Reasons.NameTaken,
         $"{what} in namespace {snapshot.Key.Namespace} belongs to something else. Delete or rename it, then change spec.rerun.");
 
+    /// <summary>What every plan has beside its own.</summary>
+    private static BuildPlan Rounded(BuildPlan plan, BuildState state) => plan with
+    {
+        Deletes = [.. plan.Deletes, .. plan.Status.CompletedAt is null ? state.Roles.SelectMany(role => role.LeftBehind).Except(plan.Deletes) : []],
+        RequeueAfter = Earliest(Earliest(plan.RequeueAfter, NextLook(state, plan)), plan.Status.CompletedAt is null ? null : LifeLeft(state, plan)),
+        Outcomes = JobOutcomes.Of(state),
+    };
+
     /// <summary>Its Jobs are going with it; a new one would only be in the way.</summary>
     private static BuildPlan? Deleted(BuildState state) => state.Build.Metadata.DeletionTimestamp is null ? null : new BuildPlan
     {
@@ -38,34 +52,72 @@ internal static class BuildPlanner
         Status = state.Build.Status ?? new ImageBuildStatus(),
     };
 
-    /// <summary>A finished build is never built again; what it leaves behind goes when nobody needs its logs any more.</summary>
+    /// <summary>A finished build is never built again; what it leaves behind goes when nobody needs its logs any more, and itself where it says so.</summary>
     private static BuildPlan? Finished(BuildState state)
     {
         if (state.Before.CompletedAt is not { } completed) return null;
         var keep = state.Before.Phase == Phases.Succeeded ? state.Options.KeepSucceeded : state.Options.KeepFailed;
-        var end = new DateTimeOffset(completed, TimeSpan.Zero) + keep;
+        var ended = new DateTimeOffset(completed, TimeSpan.Zero);
         var left = state.Snapshot.Jobs.Where(job => !job.Deleting).ToList();
+        var over = state.Now >= ended + keep;
         return new BuildPlan
         {
             WithdrawSlots = true,
-            Deletes = state.Now >= end ? left : [.. left.Where(job => job.Live)],
-            MaterialsToDelete = state.Now >= end ? BuildMaterials.Of(state.Build, left) : BuildMaterials.None,
+            Deletes = over ? left : [.. left.Where(job => job.Live)],
+            MaterialsToDelete = over ? BuildMaterials.Of(state.Build, left) : BuildMaterials.None,
+            DeleteBuild = state.Now >= ended + BuildDefaults.TtlOf(state.Spec),
             Status = BuildProgress.Unchanged(state),
-            RequeueAfter = left.Count > 0 && state.Now < end ? end - state.Now : null,
+            RequeueAfter = left.Count > 0 && !over ? ended + keep - state.Now : null,
         };
     }
 
     /// <summary>The spec has changed: what runs for the old one ends first, so that an old publish cannot come after a new one.</summary>
-    private static BuildPlan? ReplaceOlder(BuildState state) => state.Superseded.Count == 0 ? null : new BuildPlan
+    private static BuildPlan? ReplaceOlder(BuildState state)
     {
-        WithdrawSlots = true,
-        Deletes = [.. state.Superseded.Where(job => !job.Deleting)],
-        MaterialsToDelete = BuildMaterials.Of(state.Build, state.Superseded.Where(job => !job.Deleting)),
-        Status = BuildProgress.Waiting(state, Phases.Pending, Reasons.ReplacingOlder, "The Jobs of the spec before this one are ending."),
-    };
+        var going = state.Outdated.Where(job => !(state.Now >= job.GoneBy)).ToList();
+        if (going.Count == 0) return null;
+        // A publish Job may have put some of its tags: it is left to put the others.
+        var deletes = going.Where(job => !job.Deleting && !(job is { Live: true, Role: JobRoles.Publish } && state.Now < job.TagsUntil)).ToList();
+        return new BuildPlan
+        {
+            WithdrawSlots = true,
+            Deletes = deletes,
+            MaterialsToDelete = BuildMaterials.Of(state.Build, deletes),
+            Status = BuildProgress.Waiting(state, Phases.Pending, Reasons.ReplacingOlder, "The Jobs of the spec before this one are ending."),
+            RequeueAfter = Until(state, going.Select(job => job.GoneBy ?? job.TagsUntil)),
+        };
+    }
 
     private static BuildPlan? Invalid(BuildState state) => state.Snapshot.ValidationErrors.Count == 0 ? null
         : Stall(state, FailureClass.Config, Reasons.Invalid, string.Join(" ", state.Snapshot.ValidationErrors));
+
+    private static BuildPlan? Cancelled(BuildState state) => state.Spec.Cancel is not true || state.Publishing ? null
+        : End(state, Phases.Cancelled, Failures.Cancelled);
+
+    private static BuildPlan? Superseded(BuildState state) => state.Snapshot.Rivals.NewerInGroup is not { } newer || state.Publishing ? null
+        : End(state, Phases.Superseded, Failures.Of(FailureClass.Cancelled, Reasons.Superseded,
+            $"ImageBuild {newer} of the concurrency group {state.Spec.ConcurrencyGroup} is newer. To build this one all the same, set spec.rerun to a new value."));
+
+    /// <summary>One platform that failed decides the build: what still runs for the others would be for nothing.</summary>
+    private static BuildPlan? RoleFailed(BuildState state)
+    {
+        // What status says failed stays the cause: the others were ended for it.
+        var failed = state.Platforms.FirstOrDefault(platform => platform.Before?.Phase == PlatformPhases.Failed) ?? state.Platforms.FirstOrDefault(platform => platform.Failed);
+        Attempts[] candidates = failed is null ? [state.Prepare, state.Publish] : [failed.Attempts];
+        if (candidates.FirstOrDefault(role => role.Result?.Failure is not null) is not { Result.Failure: { } failure } role) return null;
+        // Jobs that went because the time was over are not the cause.
+        if (state.Now >= state.Deadline && failure == Failures.JobDeleted) return null;
+        return End(state, Phases.Failed, failure, role.Job);
+    }
+
+    private static BuildPlan? TimedOut(BuildState state)
+    {
+        if (state.Deadline is not { } deadline || state.Published is not null) return null;
+        var patience = state.LiveJobs.Any(job => !job.Deleting) ? ResultSlack : TimeSpan.Zero;
+        if (state.Now < deadline + patience || Collectable(state)) return null;
+        return End(state, Phases.Failed, Failures.Of(FailureClass.Timeout, Reasons.TimedOut,
+            $"The build did not end within spec.timeout ({GoDuration.Format(BuildDefaults.TimeoutOf(state.Spec))}). Raise it, or make the build shorter."));
+    }
 
     /// <summary>Nothing of this is final: the build goes on when the pool is there. What runs already goes on as it is.</summary>
     private static BuildPlan? PoolUnavailable(BuildState state)
@@ -75,34 +127,16 @@ internal static class BuildPlanner
         return null;
     }
 
-    /// <summary>One platform that failed decides the build: what still runs for the others would be for nothing.</summary>
-    private static BuildPlan? PlatformFailed(BuildState state)
-    {
-        var failed = state.Platforms.FirstOrDefault(platform => platform.Failed);
-        var failure = failed?.Result?.Failure ?? state.PrepareResult?.Failure ?? state.PublishResult?.Failure;
-        if (failure is null) return null;
-        var job = failed is not null ? failed.Job : state.PrepareResult?.Failure is not null ? state.PrepareJob : state.PublishJob;
-        return Fail(state, failure, job);
-    }
-
-    private static BuildPlan? TimedOut(BuildState state)
-    {
-        if (state.Deadline is not { } deadline || Published(state)) return null;
-        var patience = state.LiveJobs.Any() ? ResultSlack : TimeSpan.Zero;
-        if (state.Now < deadline + patience || Collectable(state)) return null;
-        return Fail(state, Failures.Of(FailureClass.Timeout, Reasons.TimedOut,
-            $"The build did not end within spec.timeout ({GoDuration.Format(BuildDefaults.TimeoutOf(state.Spec))}). Raise it, or make the build shorter."), job: null);
-    }
-
     /// <summary>One lookup before several platforms start: all of them build the same commit, whatever is pushed meanwhile.</summary>
     private static BuildPlan? ResolveCommit(BuildState state)
     {
         if (state.Spec.Source.Git is null || state.Single || state.Commit is not null) return null;
+        var waits = state.Prepare.Waits(state.Now);
         return new BuildPlan
         {
-            Creates = state.PrepareJob is null ? [BuildObjects.PrepareJob(state)] : [],
-            Status = BuildProgress.Waiting(state, Phases.Pending, Reasons.ResolvingRevision,
-                $"Looking up {state.Spec.Source.Git.Revision} in {state.Spec.Source.Git.Url}."),
+            Creates = state.Prepare.Job is null && !waits ? [BuildObjects.PrepareJob(state)] : [],
+            Status = waits ? BuildProgress.Waiting(state, Phases.Pending, Reasons.Retrying, BuildProgress.RetryMessage(state.Prepare.Failed[^1]))
+                : BuildProgress.Waiting(state, Phases.Pending, Reasons.ResolvingRevision, $"Looking up {state.Spec.Source.Git.Revision} in {state.Spec.Source.Git.Url}."),
         };
     }
 
@@ -111,7 +145,8 @@ internal static class BuildPlanner
     {
         var open = state.Platforms.Where(platform => !platform.Done).ToList();
         if (open.Count == 0) return null;
-        var missing = open.Where(platform => platform.Job is null && platform.Before?.Phase != PlatformPhases.Building).ToList();
+        if (state.StartedAt is null && state.Tags.Count == 0) return Overtaken(state);
+        var missing = open.Where(platform => platform.Job is null && !platform.Begun && !platform.Attempts.Waits(state.Now)).ToList();
         var starting = state.Snapshot.Pool is null ? [] : missing.Where(platform => platform.Slot?.Builder is not null).ToList();
         // Made before the first Job that needs it, so where one was started it is there.
         var first = starting.Count > 0 && state.StartedAt is null;
@@ -120,20 +155,40 @@ internal static class BuildPlanner
             SlotRequests = [.. missing.Select(platform => Slot(state, platform))],
             InlineSource = first ? BuildObjects.InlineSource(state) : null,
             ClientCertificates = Certificates(state, starting.Select(platform => platform.Slot!.Builder!)),
-            Creates = [.. starting.Select(platform => BuildObjects.PlatformJob(state, platform.Platform, platform.Slot!.Builder!))],
+            Creates = [.. starting.Select(platform => BuildObjects.PlatformJob(state, platform, platform.Slot!.Builder!))],
             Status = BuildProgress.Running(state),
         };
     }
 
-    /// <summary>For builders outside the cluster the build's namespace has a certificate of its own.</summary>
+    /// <summary>Moving a tag back would take a newer image from those who use it.</summary>
+    private static BuildPlan? Overtaken(BuildState state) => state.Published is not null || state.Publish.Job is not null || state.Tags.Count > 0 ? null
+        : End(state, Phases.Superseded, Failures.Of(FailureClass.Cancelled, Reasons.Superseded,
+            "Newer builds have put all of this one's tags. The images of its platforms are in the registry by their digests."));
+
     private static BuildPlan? Publish(BuildState state)
     {
-        if (state.Single || state.PublishResult is not null) return null;
+        if (state.Published is not null) return null;
+        var status = BuildProgress.Waiting(state, Phases.Publishing, Reasons.Publishing, "Every platform is pushed; the index is put together, checked and tagged.");
+        if (state.Publish.Job is not null) return new BuildPlan { WithdrawSlots = true, Status = status };
+        if (state.Publish.Waits(state.Now))
+            return new BuildPlan { WithdrawSlots = true, Status = BuildProgress.Waiting(state, Phases.Publishing, Reasons.Retrying, BuildProgress.RetryMessage(state.Publish.Failed[^1])) };
+        if (state.Snapshot.Rivals.Publishing is { } other)
+        {
+            return new BuildPlan
+            {
+                WithdrawSlots = true,
+                Status = BuildProgress.Waiting(state, Phases.Building, Reasons.WaitingForTag, $"ImageBuild {other} is putting one of the same tags; this one follows."),
+                RequeueAfter = TagPoll,
+            };
+        }
+
+        var begun = state.Before.Publish?.Attempts == state.Publish.Current;
         return new BuildPlan
         {
             WithdrawSlots = true,
-            Creates = state.PublishJob is null ? [BuildObjects.PublishJob(state)] : [],
-            Status = BuildProgress.Waiting(state, Phases.Publishing, Reasons.Publishing, "Every platform is pushed; the index is put together, checked and tagged."),
+            TakesTurn = !begun,
+            Creates = begun ? [] : [BuildObjects.PublishJob(state)],
+            Status = begun ? status : status with { Publish = new PublishStatus { Attempts = state.Publish.Current, StartedAt = Conditions.WholeSecond(state.Now) } },
         };
     }
 
@@ -150,19 +205,26 @@ internal static class BuildPlanner
         Status = BuildProgress.Stalled(state, Failures.Of(failureClass, reason, message)),
     };
 
-    private static BuildPlan Fail(BuildState state, RunFailure failure, BuildJob? job) => new()
+    /// <summary>
+    /// The end of a build that does not succeed. Its Jobs go first, and with them what they run on builders: only then status says that
+    /// the build has ended. The Job that failed stays for its log.
+    /// </summary>
+    private static BuildPlan End(BuildState state, string phase, RunFailure failure, BuildJob? job = null)
     {
-        WithdrawSlots = true,
-        Deletes = [.. state.LiveJobs.Where(live => !live.Deleting && (live.Name != job?.Name || live.NeverStarted))],
-        Status = BuildProgress.Failed(state, failure, job),
-        RequeueAfter = state.Options.KeepFailed,
-    };
-
-    private static bool Published(BuildState state) => state.Single ? state.Platforms[0].Succeeded : state.PublishResult is { Failure: null };
+        var going = state.LiveJobs.Where(live => (live.Name != job?.Name || live.NeverStarted) && !live.NodeLost && !(state.Now >= live.GoneBy)).ToList();
+        var deletes = state.LiveJobs.Where(live => !live.Deleting && (live.Name != job?.Name || live.NeverStarted)).ToList();
+        return new BuildPlan
+        {
+            WithdrawSlots = true,
+            Deletes = deletes,
+            Status = going.Count > 0 ? BuildProgress.Ending(state, failure) : BuildProgress.Ended(state, phase, failure, job),
+            RequeueAfter = going.Count > 0 ? Until(state, going.Select(live => live.GoneBy)) : state.Options.KeepFailed,
+        };
+    }
 
     /// <summary>All results are there, and only the last step is missing: time does not take them back.</summary>
     private static bool Collectable(BuildState state) => state.Platforms.Count > 0 && state.Platforms.All(platform => platform.Succeeded)
-        && (state.PublishJob is null || state.Now < state.PublishJob.Created + BuildObjects.PublishTimeout + ResultSlack);
+        && (state.Publish.Job is { } publish ? state.Now < publish.Created + BuildObjects.PublishTimeout + ResultSlack : state.Publish.Failed.Count == 0);
 
     /// <summary>Where a Job mounts one it was made before; a pool that is re-keyed while a build runs brings another.</summary>
     private static IReadOnlyList<ClientCertificateRequest> Certificates(BuildState state, IEnumerable<Builder> builders) =>
@@ -183,20 +245,29 @@ internal static class BuildPlanner
         Scope = $"{state.Snapshot.Key.Namespace}/{Cache.CacheNames.Scope(state.Spec)}",
         Created = state.Build.Metadata.CreationTimestamp ?? default,
         Priority = state.Spec.Priority ?? 0,
+        Avoid = [.. platform.Attempts.Failed.Where(failed => failed.Class == nameof(FailureClass.Infrastructure)).Select(failed => failed.Builder).OfType<string>().Distinct()],
     };
 
     /// <summary>Waiting turns into giving up at known times; events bring everything else.</summary>
     private static TimeSpan? NextLook(BuildState state, BuildPlan plan)
     {
         if (plan.Status.CompletedAt is not null) return null;
-        var times = state.LiveJobs.Concat(state.Snapshot.Jobs.Where(job => job is { Finished: true, Pods.Count: 0 }))
-            .Select(job => JobResult.GivesUpAt(job, state.Options))
+        var giveUps = state.LiveJobs.Concat(state.Snapshot.Jobs.Where(job => job is { Finished: true, Pods.Count: 0 })).Select(job => JobResult.GivesUpAt(job, state.Options));
+        var vanished = state.Platforms.Where(platform => platform is { Begun: true, Job: null, Done: false }).Select(platform => platform.Before!.StartedAt)
+            .Append(state.Publish is { Job: null, Result: null } ? state.Before.Publish?.StartedAt : null)
+            .OfType<DateTime>().Select(started => (DateTimeOffset?)(new DateTimeOffset(started, TimeSpan.Zero) + JobResult.StoreLag));
+        return Until(state, giveUps.Concat(vanished)
             .Append(state.Deadline + (state.LiveJobs.Any() ? ResultSlack : TimeSpan.Zero))
-            .Concat(state.Platforms.Where(platform => platform is { Job: null, Done: false, Before.StartedAt: not null })
-                .Select(platform => (DateTimeOffset?)(new DateTimeOffset(platform.Before!.StartedAt!.Value, TimeSpan.Zero) + JobResult.StoreLag)))
-            .OfType<DateTimeOffset>().Where(time => time > state.Now).ToList();
-        return times.Count == 0 ? null : times.Min() - state.Now;
+            .Concat(state.Roles.Select(role => role.Waits(state.Now) ? role.NotBefore : null)));
     }
+
+    /// <summary>Until the object itself goes; null where it stays.</summary>
+    private static TimeSpan? LifeLeft(BuildState state, BuildPlan plan) =>
+        Until(state, [new DateTimeOffset(plan.Status.CompletedAt!.Value, TimeSpan.Zero) + BuildDefaults.TtlOf(state.Spec)])
+        ?? (BuildDefaults.TtlOf(state.Spec) is null || plan.DeleteBuild ? null : TimeSpan.Zero);
+
+    /// <summary>To the first of those times that is still to come.</summary>
+    private static TimeSpan? Until(BuildState state, IEnumerable<DateTimeOffset?> times) => times.Where(time => time > state.Now).Min() - state.Now;
 
     private static TimeSpan? Earliest(TimeSpan? one, TimeSpan? other) => one is null ? other : other is null || one < other ? one : other;
 }

@@ -22,28 +22,33 @@ internal static class BuildProgress
 
     public static ImageBuildStatus Running(BuildState state)
     {
-        var queued = state.Platforms.Where(platform => platform is { Done: false, Job: null, Slot.Builder: null } && platform.Before?.Phase != PlatformPhases.Building).ToList();
+        var queued = state.Platforms.Where(platform => platform is { Done: false, Job: null, Slot.Builder: null, Begun: false } && !platform.Attempts.Waits(state.Now)).ToList();
+        var pausing = state.Platforms.Where(platform => platform.Attempts.Waits(state.Now)).ToList();
         var all = queued.Count == state.Platforms.Count;
-        var starting = state.Platforms.Any(platform => platform is { Done: false } && !queued.Contains(platform));
-        var reason = all ? WaitReasonOf(queued) : Reasons.Building;
+        var starting = state.Platforms.Any(platform => platform is { Done: false } && !queued.Contains(platform) && !pausing.Contains(platform));
+        var reason = all ? WaitReasonOf(queued) : !starting && queued.Count == 0 && pausing.Count > 0 ? Reasons.Retrying : Reasons.Building;
         return Base(state) with
         {
             Phase = all ? Phases.Queued : Phases.Building,
-            Conditions = InProgress(state, reason, Message(state, queued, all)),
+            Conditions = InProgress(state, reason, reason == Reasons.Retrying ? RetryMessage(pausing[0].Attempts.Failed[^1]) : Message(state, queued, all)),
             StartedAt = state.StartedAt ?? (starting ? Conditions.WholeSecond(state.Now) : null),
             Queue = queued.Count == 0 ? null : new QueueStatus { Since = state.Before.Queue?.Since ?? Conditions.WholeSecond(state.Now), Reason = WaitReasonOf(queued) },
         };
     }
 
+    /// <summary>What failed, without the time of the next attempt: it would be another message with every look.</summary>
+    public static string RetryMessage(FailedAttempt failed) =>
+        $"Attempt {failed.Attempt} of {failed.Platform ?? failed.Role} failed ({failed.Reason}); another one follows.";
+
     public static ImageBuildStatus Succeeded(BuildState state)
     {
-        var digest = state.Single ? state.Platforms[0].Result!.IndexDigest : state.PublishResult!.IndexDigest;
+        var digest = state.Published!.IndexDigest;
         var status = Completed(state, Phases.Succeeded);
         return status with
         {
             IndexDigest = digest,
             Image = $"{state.Spec.Output.Image}@{digest}",
-            Tags = state.Spec.Output.Tags,
+            Tags = (state.Publish.Job ?? state.Platforms[0].Job)?.Tags ?? state.Spec.Output.Tags,
             Summary = (status.Summary ?? new BuildSummary()) with { Digest = ShortDigest(digest) },
             Conditions = Merge(state,
                 new(Conditions.Ready, Conditions.True, Reasons.Succeeded, "The image is built, checked and tagged."),
@@ -53,21 +58,43 @@ internal static class BuildProgress
         };
     }
 
-    /// <summary>A failure that ends this buildKey.</summary>
-    public static ImageBuildStatus Failed(BuildState state, RunFailure failure, BuildJob? job)
+    /// <summary>The build is to end, and its Jobs are still going. What they tell from now on is how they were ended.</summary>
+    public static ImageBuildStatus Ending(BuildState state, RunFailure failure) => Base(AsRecorded(state)) with
+    {
+        Phase = state.Before.Phase is Phases.Queued or Phases.Building or Phases.Publishing ? state.Before.Phase : Phases.Building,
+        Conditions = InProgress(state, Reasons.Ending, $"The build is ending ({failure.Reason}): what still runs goes first."),
+    };
+
+    /// <summary>An end without an image: phase Failed, Cancelled or Superseded.</summary>
+    public static ImageBuildStatus Ended(BuildState state, string phase, RunFailure failure, BuildJob? job)
     {
         var log = Failures.LogCommand(job);
-        var status = Completed(state, Phases.Failed);
+        var status = Completed(AsRecorded(state), phase);
         return status with
         {
-            Platforms = status.Platforms?.Select(Ended).ToList(),
+            Platforms = status.Platforms?.Select(Unfinished).ToList(),
             Failure = Failures.Write(failure, log),
             Conditions = FailedConditions(state, failure, log),
         };
     }
 
-    private static PlatformBuildStatus Ended(PlatformBuildStatus platform) =>
+    private static PlatformBuildStatus Unfinished(PlatformBuildStatus platform) =>
         platform.Phase is PlatformPhases.Succeeded or PlatformPhases.Failed ? platform : platform with { Phase = PlatformPhases.Cancelled };
+
+    /// <summary>Without attempts that failed since the last write: those Jobs were ended on purpose. What has ended for good stays.</summary>
+    private static BuildState AsRecorded(BuildState state) => state with
+    {
+        Publish = AsRecorded(state.Publish, state, JobRoles.Publish, null),
+        Prepare = AsRecorded(state.Prepare, state, JobRoles.Prepare, null),
+        Platforms = [.. state.Platforms.Select(platform => platform with { Attempts = AsRecorded(platform.Attempts, state, JobRoles.Build, platform.Platform.ToString()) })],
+    };
+
+    private static Attempts AsRecorded(Attempts attempts, BuildState state, string role, string? platform)
+    {
+        if (attempts.Result is not null) return attempts;
+        var recorded = (state.Before.FailedAttempts ?? []).Where(failed => failed.Role == role && failed.Platform == platform).ToList();
+        return attempts with { Failed = recorded, Current = recorded.Count + 1 };
+    }
 
     /// <summary>Something outside has to change, the build's spec or its pool; then the build goes on by itself.</summary>
     public static ImageBuildStatus Stalled(BuildState state, RunFailure failure) => Base(state) with
@@ -110,7 +137,10 @@ internal static class BuildProgress
             ObservedGeneration = state.Build.Metadata.Generation,
             BuildKey = state.BuildKey,
             Commit = state.Commit,
+            RequestedAt = state.RequestedAt,
             StartedAt = state.StartedAt,
+            Publish = state.Publish.Job is { } publish ? new PublishStatus { Attempts = publish.Attempt, StartedAt = Conditions.WholeSecond(publish.Created) } : state.Before.Publish,
+            FailedAttempts = state.Roles.SelectMany(role => role.Failed).ToList() is { Count: > 0 } failed ? failed : null,
             Platforms = platforms.Count == 0 ? null : platforms,
             Summary = platforms.Count == 0 ? null : new BuildSummary { Platforms = string.Join(",", platforms.Select(platform => platform.Platform)), Cache = CacheSummary(platforms) },
         };

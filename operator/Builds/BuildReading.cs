@@ -11,13 +11,12 @@ internal static class BuildReading
         var buildKey = snapshot.BuildKey;
         var status = snapshot.Build.Status;
         var before = status?.BuildKey == buildKey ? status : new ImageBuildStatus();
-        var superseded = snapshot.Jobs.Where(job => IsSuperseded(job, buildKey, before)).ToList();
-        var current = snapshot.Jobs.Except(superseded).ToList();
+        var outdated = snapshot.Jobs.Where(job => IsOutdated(job, buildKey, before)).ToList();
+        var current = snapshot.Jobs.Except(outdated).ToList();
         var names = PlatformsOf(snapshot, before);
-        var results = new JobResult(snapshot.Options, snapshot.Now, single: names.Count == 1);
-        var prepare = current.FirstOrDefault(job => job.Role == JobRoles.Prepare);
-        var prepared = prepare is null ? null : results.Of(prepare);
-        var publish = current.FirstOrDefault(job => job.Role == JobRoles.Publish);
+        var results = new JobResult(snapshot.Options, snapshot.Now);
+        var prepare = AttemptReading.Read(Known(before, JobRoles.Prepare, null, null), current, snapshot, results);
+        var publish = AttemptReading.Read(Known(before, JobRoles.Publish, null, Started(before.Publish)), current, snapshot, results);
         var platforms = names.Select(platform => Read(platform, snapshot, before, current, results)).ToList();
         return new BuildState
         {
@@ -25,15 +24,14 @@ internal static class BuildReading
             BuildKey = buildKey,
             Before = before,
             Platforms = platforms,
-            PrepareJob = prepare,
-            PrepareResult = prepared,
-            PublishJob = publish,
-            PublishResult = publish is null ? null : results.Of(publish),
-            Commit = before.Commit ?? FullCommit(snapshot.Build.Spec.Source.Git) ?? prepared?.Commit
+            Prepare = prepare,
+            Publish = publish,
+            Commit = before.Commit ?? FullCommit(snapshot.Build.Spec.Source.Git) ?? prepare.Result?.Commit
                 ?? platforms.Select(platform => platform.Result?.Commit).FirstOrDefault(commit => commit is not null),
+            RequestedAt = RequestedAt(snapshot.Build, buildKey, snapshot.Now),
             StartedAt = before.StartedAt ?? FirstCreated(current),
             Current = current,
-            Superseded = superseded,
+            Outdated = outdated,
         };
     }
 
@@ -41,7 +39,7 @@ internal static class BuildReading
     /// Jobs of another spec, and those that are going although nothing is known to have begun: the spec was changed and changed back,
     /// and what they report is how they were ended.
     /// </summary>
-    private static bool IsSuperseded(BuildJob job, string buildKey, ImageBuildStatus before) =>
+    private static bool IsOutdated(BuildJob job, string buildKey, ImageBuildStatus before) =>
         job.BuildKey != buildKey || (job.Deleting && before.StartedAt is null);
 
     /// <summary>Decided once: a pool that gains a platform does not change a build that has begun.</summary>
@@ -59,17 +57,32 @@ internal static class BuildReading
     {
         var name = platform.ToString();
         var known = before.Platforms?.FirstOrDefault(candidate => candidate.Platform == name);
-        var job = jobs.FirstOrDefault(candidate => candidate.Role == JobRoles.Build && candidate.Platform == name);
-        var result = Recorded(known, before) ?? (job is null ? null : results.Of(job));
+        var attempts = AttemptReading.Read(Known(before, JobRoles.Build, name, Started(known)), jobs, snapshot, results);
         return new PlatformState
         {
             Platform = platform,
             Before = known,
-            Job = job,
-            Result = result ?? Vanished(known, job, snapshot),
+            Attempts = Recorded(known, before) is { } recorded ? attempts with { Result = recorded } : attempts,
             Slot = snapshot.Slots.TryGetValue(name, out var slot) ? slot : null,
         };
     }
+
+    /// <summary>A build is asked for with the object itself, and then with each change of its spec: that is as old as the first status that speaks of it.</summary>
+    public static DateTime? RequestedAt(V1Alpha1ImageBuild build, string buildKey, DateTimeOffset now) => build.Status switch
+    {
+        { BuildKey: { } known } status when known == buildKey => status.RequestedAt ?? build.Metadata.CreationTimestamp,
+        { BuildKey: not null } => Conditions.WholeSecond(now),
+        _ => build.Metadata.CreationTimestamp,
+    };
+
+    private static KnownAttempts Known(ImageBuildStatus before, string role, string? platform, (int, DateTime, string?)? started) =>
+        new(role, platform, [.. (before.FailedAttempts ?? []).Where(attempt => attempt.Role == role && attempt.Platform == platform)], started);
+
+    private static (int, DateTime, string?)? Started(PlatformBuildStatus? known) =>
+        known is { Phase: PlatformPhases.Building, StartedAt: { } at } ? (known.Attempts ?? 1, at, known.Builder) : null;
+
+    private static (int, DateTime, string?)? Started(PublishStatus? known) =>
+        known is { Attempts: { } attempt, StartedAt: { } at } ? (attempt, at, null) : null;
 
     /// <summary>A result that status already holds needs no Job any more.</summary>
     private static RunResult? Recorded(PlatformBuildStatus? known, ImageBuildStatus before) => known?.Phase switch
@@ -90,13 +103,6 @@ internal static class BuildReading
         PlatformPhases.Failed when known.Failure is { } failure => new RunResult { Failure = Failures.Read(failure) },
         _ => null,
     };
-
-    /// <summary>Status says that a Job ran, and there is none: somebody deleted it.</summary>
-    private static RunResult? Vanished(PlatformBuildStatus? known, BuildJob? job, BuildSnapshot snapshot)
-    {
-        if (job is not null || known?.Phase != PlatformPhases.Building || known.StartedAt is not { } started) return null;
-        return snapshot.Now - new DateTimeOffset(started, TimeSpan.Zero) < JobResult.StoreLag ? null : new RunResult { Failure = Failures.JobDeleted };
-    }
 
     private static string? FullCommit(GitBuildSource? git) =>
         git?.Revision is { Length: 40 or 64 } revision && revision.All(char.IsAsciiHexDigitLower) ? revision : null;

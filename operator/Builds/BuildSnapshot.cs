@@ -1,3 +1,4 @@
+using System.Globalization;
 using k8s.Models;
 using Slipway.Api;
 using Slipway.Kube;
@@ -22,6 +23,9 @@ internal sealed record BuildSnapshot
     /// <summary>Every Job that this build owns, of whatever buildKey.</summary>
     public IReadOnlyList<BuildJob> Jobs { get; init; } = [];
 
+    /// <summary>What other builds of the namespace do to this one.</summary>
+    public Rivals Rivals { get; init; } = Rivals.None;
+
     /// <summary>The scheduler's answers by platform.</summary>
     public IReadOnlyDictionary<string, SlotAnswer> Slots { get; init; } = new Dictionary<string, SlotAnswer>();
 
@@ -45,6 +49,9 @@ internal sealed record BuildJob(V1Job Job, IReadOnlyList<V1Pod> Pods)
     /// <summary>We have deleted it, and the store may not know yet.</summary>
     public bool Deleted { get; init; }
 
+    /// <summary>Its pod is to go, and the node that it is on does not answer: nothing will be heard of it until that comes back, if ever.</summary>
+    public bool NodeLost { get; init; }
+
     public string Name => Job.Metadata.Name;
 
     public string Uid => Job.Metadata.Uid;
@@ -54,6 +61,16 @@ internal sealed record BuildJob(V1Job Job, IReadOnlyList<V1Pod> Pods)
     public string? BuildKey => Label(SlipwayApi.BuildKeyLabel);
 
     public string? Platform => Note(SlipwayApi.PlatformAnnotation);
+
+    /// <summary>Jobs of an operator before this one are all the first.</summary>
+    public int Attempt => int.TryParse(Note(SlipwayApi.AttemptAnnotation), NumberStyles.None, CultureInfo.InvariantCulture, out var attempt) ? attempt : 1;
+
+    /// <summary>Null where it may put none.</summary>
+    public DateTimeOffset? TagsUntil =>
+        DateTimeOffset.TryParse(Note(SlipwayApi.TagsUntilAnnotation), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var until) ? until : null;
+
+    /// <summary>Null where it does not say.</summary>
+    public IReadOnlyList<string>? Tags => Note(SlipwayApi.TagsAnnotation)?.Split(',');
 
     /// <summary>Jobs of an operator before this one have the label alone.</summary>
     public string? Builder => Note(SlipwayApi.BuilderAnnotation) ?? Label(SlipwayApi.BuilderLabel);
@@ -67,6 +84,11 @@ internal sealed record BuildJob(V1Job Job, IReadOnlyList<V1Pod> Pods)
     public DateTimeOffset Created => Job.Metadata.CreationTimestamp is { } time ? new DateTimeOffset(time.ToUniversalTime()) : DateTimeOffset.MaxValue;
 
     public bool Deleting => Deleted || Job.Metadata.DeletionTimestamp is not null;
+
+    /// <summary>A deletion waits for the pods, which have their grace to end; beyond that, for a node that may never come back.</summary>
+    public DateTimeOffset? GoneBy => Job.Metadata.DeletionTimestamp is { } asked
+        ? new DateTimeOffset(asked.ToUniversalTime()) + BuildObjects.Grace + JobResult.StoreLag
+        : null;
 
     /// <summary>Whether its pod has a volume of that name.</summary>
     public bool Mounts(string volume) => Job.Spec?.Template?.Spec?.Volumes?.Any(mounted => mounted.Name == volume) ?? false;

@@ -19,19 +19,19 @@ internal sealed record BuildState
 
     public DateTime? StartedAt { get; init; }
 
-    public BuildJob? PrepareJob { get; init; }
+    public DateTime? RequestedAt { get; init; }
 
-    public RunResult? PrepareResult { get; init; }
+    /// <summary>Looking up the commit.</summary>
+    public Attempts Prepare { get; init; } = new();
 
-    public BuildJob? PublishJob { get; init; }
-
-    public RunResult? PublishResult { get; init; }
+    /// <summary>Putting the index together and tagging it.</summary>
+    public Attempts Publish { get; init; } = new();
 
     /// <summary>Jobs of this build as it is now.</summary>
     public IReadOnlyList<BuildJob> Current { get; init; } = [];
 
     /// <summary>Jobs of a spec before this one, which end before anything else begins.</summary>
-    public IReadOnlyList<BuildJob> Superseded { get; init; } = [];
+    public IReadOnlyList<BuildJob> Outdated { get; init; } = [];
 
     public V1Alpha1ImageBuild Build => Snapshot.Build;
 
@@ -41,8 +41,21 @@ internal sealed record BuildState
 
     public BuildOptions Options => Snapshot.Options;
 
-    /// <summary>One platform: its own pod resolves the revision and puts the tags.</summary>
+    /// <summary>One platform: its own pod resolves the revision, and puts the tags where nobody else has moved them meanwhile.</summary>
     public bool Single => Platforms.Count == 1;
+
+    /// <summary>What tells the digest that the tags point at; null as long as they do not.</summary>
+    public RunResult? Published => Single && Platforms[0].Result is { Failure: null, Published: true } own ? own
+        : Publish.Result is { Failure: null } result ? result : null;
+
+    /// <summary>From the publish Job on nothing takes a build back: its tags may be there already.</summary>
+    public bool Publishing => Published is not null || Publish.Job is not null || Publish.Failed.Count > 0 || Before.Phase == Phases.Publishing;
+
+    /// <summary>Tags that no newer build has put.</summary>
+    public IReadOnlyList<string> Tags => [.. Spec.Output.Tags.Where(tag => !Snapshot.Rivals.TagsOfNewer.Contains(tag))];
+
+    /// <summary>All roles of this build.</summary>
+    public IEnumerable<Attempts> Roles => [Prepare, .. Platforms.Select(platform => platform.Attempts), Publish];
 
     public IEnumerable<BuildJob> LiveJobs => Current.Where(job => job.Live);
 

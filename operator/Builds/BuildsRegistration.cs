@@ -18,10 +18,13 @@ internal static class BuildsRegistration
     {
         builder.Services.AddSingleton(options);
         builder.Services.AddScoped<BuildObserver>();
+        builder.Services.AddSingleton<TagTurns>();
         return builder
             .AddInformer<V1Alpha1ImageBuild>()
             .AddIndex<V1Alpha1ImageBuild>(PoolRefIndex, build => [BuildSnapshot.PoolKeyOf(build).ToString()])
             .AddIndex<V1Alpha1ImageBuild>(NamespaceIndex, build => [build.Metadata.NamespaceProperty])
+            .AddIndex<V1Alpha1ImageBuild>(BuildObserver.TagIndex, Rivals.TagsOf)
+            .AddIndex<V1Alpha1ImageBuild>(BuildObserver.GroupIndex, Rivals.GroupOf)
             .AddInformer<V1Namespace>()
             .AddIndex<V1Job>(BuildObserver.OwnerIndex, BuildObserver.OwnerOf)
             .AddIndex<V1Pod>(BuildObserver.OwnerIndex, BuildObserver.OwnerOf)
@@ -29,6 +32,7 @@ internal static class BuildsRegistration
                 .Owns<V1Job>()
                 .Watches<V1Pod>(BuildOfPod)
                 .Watches<V1Alpha1BuilderPool>(BuildsOfPool)
+                .Watches<V1Alpha1ImageBuild>(BuildsOfGroup)
                 .Watches<V1Namespace>(BuildsOfNamespace));
     }
 
@@ -55,6 +59,14 @@ internal static class BuildsRegistration
         var builds = services.GetRequiredService<IStore<V1Alpha1ImageBuild>>();
         return (before, after) => before is not null && after is not null && PoolAdmission.LooksTheSame(before, after) ? []
             : Unfinished(builds.ByIndex(PoolRefIndex, NamespacedName.Of((after ?? before)!).ToString()));
+    }
+
+    /// <summary>A build that was asked for may end others of its concurrency group.</summary>
+    private static Func<V1Alpha1ImageBuild?, V1Alpha1ImageBuild?, IEnumerable<NamespacedName>> BuildsOfGroup(IServiceProvider services)
+    {
+        var builds = services.GetRequiredService<IStore<V1Alpha1ImageBuild>>();
+        return (before, after) => after is null || (before is not null && before.Status?.RequestedAt == after.Status?.RequestedAt && before.Spec.ConcurrencyGroup == after.Spec.ConcurrencyGroup) ? []
+            : Unfinished(Rivals.GroupOf(after).SelectMany(group => builds.ByIndex(BuildObserver.GroupIndex, group)));
     }
 
     /// <summary>A pool may admit namespaces by their labels.</summary>

@@ -13,6 +13,13 @@ internal static class Failures
         Message = "The build's Job was deleted before it had reported. Set spec.rerun to a new value to build again.",
     };
 
+    public static readonly RunFailure Cancelled = new()
+    {
+        Class = FailureClass.Cancelled,
+        Reason = Reasons.Cancelled,
+        Message = "spec.cancel is true. To build all the same, set it to false and spec.rerun to a new value.",
+    };
+
     public static RunFailure Of(FailureClass failureClass, string reason, string message, int? exitCode = null) =>
         new() { Class = failureClass, Reason = reason, Message = message, ExitCode = exitCode };
 

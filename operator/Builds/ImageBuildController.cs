@@ -13,10 +13,10 @@ using Slipway.Scheduling;
 namespace Slipway.Builds;
 
 /// <summary>Observe, plan, act, report: one pass over one build. Decides nothing beyond the order of calls.</summary>
-[EntityRbac(typeof(V1Alpha1ImageBuild), Verbs = RbacVerb.Get | RbacVerb.List | RbacVerb.Watch)]
+[EntityRbac(typeof(V1Alpha1ImageBuild), Verbs = RbacVerb.Get | RbacVerb.List | RbacVerb.Watch | RbacVerb.Delete)]
 [EntityRbac(typeof(V1Alpha1BuilderPool), Verbs = RbacVerb.Get | RbacVerb.List | RbacVerb.Watch)]
 [EntityRbac(typeof(V1Job), Verbs = RbacVerb.Get | RbacVerb.List | RbacVerb.Watch | RbacVerb.Create | RbacVerb.Delete)]
-[EntityRbac(typeof(V1Pod), typeof(V1Namespace), Verbs = RbacVerb.Get | RbacVerb.List | RbacVerb.Watch)]
+[EntityRbac(typeof(V1Pod), typeof(V1Namespace), typeof(V1Node), Verbs = RbacVerb.Get | RbacVerb.List | RbacVerb.Watch)]
 [EntityRbac(typeof(V1ConfigMap), Verbs = RbacVerb.Create | RbacVerb.Delete)]
 [EntityRbac(typeof(V1Secret), Verbs = RbacVerb.Create | RbacVerb.Delete)]
 [GenericRbac(Groups = [SlipwayApi.Group], Resources = ["imagebuilds/status"], Verbs = RbacVerb.Patch)]
@@ -27,6 +27,7 @@ internal sealed partial class ImageBuildController(
     Deleter deleter,
     StatusWriter statuses,
     ISlots slots,
+    TagTurns turns,
     IClientCertificates certificates,
     IEventRecorder events,
     ILogger<ImageBuildController> logger) : IEntityController<V1Alpha1ImageBuild>
@@ -37,6 +38,7 @@ internal sealed partial class ImageBuildController(
         var plan = BuildPlanner.Plan(snapshot);
         foreach (var outcome in plan.Outcomes) slots.Report(outcome);
         if (plan.SlotRequests.Count > 0) plan = BuildPlanner.Plan(snapshot with { Slots = slots.Request(plan.SlotRequests) });
+        if (plan.TakesTurn && turns.TakenBy(entity) is { } other) plan = BuildPlanner.Plan(snapshot with { Rivals = snapshot.Rivals with { Publishing = other } });
         try
         {
             if (await ActAsync(entity, plan, cancellationToken) is { } taken) plan = BuildPlanner.NameTaken(snapshot, taken);
@@ -49,6 +51,8 @@ internal sealed partial class ImageBuildController(
         }
 
         if (plan.WithdrawSlots) slots.Withdraw(NamespacedName.Of(entity));
+        if (plan.Status.CompletedAt is not null) turns.Leave(entity);
+        if (plan.DeleteBuild) return await DeleteAsync(entity, cancellationToken);
         return ReconciliationResult<V1Alpha1ImageBuild>.Success(await ReportAsync(entity, plan, cancellationToken), plan.RequeueAfter);
     }
 
@@ -86,10 +90,17 @@ internal sealed partial class ImageBuildController(
         return reported;
     }
 
+    /// <summary>Only as it was seen: an edit of this moment may have asked for it once more.</summary>
+    private async Task<ReconciliationResult<V1Alpha1ImageBuild>> DeleteAsync(V1Alpha1ImageBuild build, CancellationToken cancellationToken)
+    {
+        if (await deleter.DeleteAsync(build, PropagationPolicy.Background, cancellationToken)) LogBuildDeleted(NamespacedName.Of(build));
+        return ReconciliationResult<V1Alpha1ImageBuild>.Success(build);
+    }
+
     /// <summary>Foreground: the Job stays visible until its pods are gone, so that nothing new starts beside them.</summary>
     private async Task DeleteAsync(BuildJob job, CancellationToken cancellationToken)
     {
-        var propagation = job.Live ? PropagationPolicy.Foreground : PropagationPolicy.Background;
+        var propagation = job is { Live: true, NodeLost: false } ? PropagationPolicy.Foreground : PropagationPolicy.Background;
         if (await deleter.DeleteAsync(job.Job, propagation, cancellationToken)) LogJobDeleted(NamespacedName.Of(job.Job));
     }
 
@@ -143,6 +154,9 @@ internal sealed partial class ImageBuildController(
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Created {Kind} {Key}")]
     private partial void LogCreated(string kind, NamespacedName key);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Deleted ImageBuild {Key}: its ttlAfterFinished is over")]
+    private partial void LogBuildDeleted(NamespacedName key);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Deleted Job {Key}")]
     private partial void LogJobDeleted(NamespacedName key);

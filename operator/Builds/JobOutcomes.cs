@@ -6,14 +6,18 @@ namespace Slipway.Builds;
 /// <summary>What the end of a build's Jobs tells of builders that no pod shows.</summary>
 internal static class JobOutcomes
 {
-    public static IReadOnlyList<JobOutcome> Of(BuildState state) => [.. state.Platforms.Select(platform => Of(state, platform)).OfType<JobOutcome>()];
+    public static IReadOnlyList<JobOutcome> Of(BuildState state) => [.. state.Platforms.SelectMany(platform => Of(state, platform))];
 
     /// <summary>Told by the pass that writes the result to status: a Job that ended long ago says nothing of today.</summary>
-    private static JobOutcome? Of(BuildState state, PlatformState platform)
+    private static IEnumerable<JobOutcome> Of(BuildState state, PlatformState platform)
     {
-        if (platform.Before?.Phase is PlatformPhases.Succeeded or PlatformPhases.Failed) return null;
-        if (platform is not { Mode: BuilderModes.External, Job: { BuilderUid: { } builder } job, Result: { } result }) return null;
-        return Reached(result) is { } reached ? new JobOutcome(state.Snapshot.PoolKey, platform.Platform.ToString(), builder, job.Uid, reached) : null;
+        IEnumerable<(BuildJob Job, RunResult Result)> ended = platform.Attempts.Told;
+        if (platform is { Job: { } job, Result: { } result } && platform.Before?.Phase is not (PlatformPhases.Succeeded or PlatformPhases.Failed)) ended = ended.Append((job, result));
+        return from told in ended
+               where told.Job is { Mode: BuilderModes.External, BuilderUid: not null }
+               let reached = Reached(told.Result)
+               where reached is not null
+               select new JobOutcome(state.Snapshot.PoolKey, platform.Platform.ToString(), told.Job.BuilderUid!, told.Job.Uid, reached.Value);
     }
 
     /// <summary>Null where the result says neither: the Job never came to its builder, or was stopped.</summary>

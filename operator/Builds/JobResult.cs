@@ -9,7 +9,7 @@ namespace Slipway.Builds;
 /// <summary>
 /// What a Job has to say: the result that its pod left, or, where there will never be one, why. Null means wait.
 /// </summary>
-internal sealed class JobResult(BuildOptions options, DateTimeOffset now, bool single)
+internal sealed class JobResult(BuildOptions options, DateTimeOffset now)
 {
     /// <summary>How far a store may lag behind what we know to have happened.</summary>
     public static readonly TimeSpan StoreLag = TimeSpan.FromSeconds(30);
@@ -19,7 +19,7 @@ internal sealed class JobResult(BuildOptions options, DateTimeOffset now, bool s
         var wanted = job.Role switch
         {
             JobRoles.Prepare => ResultKind.Commit,
-            JobRoles.Build => single ? ResultKind.Pushed | ResultKind.Published : ResultKind.Pushed,
+            JobRoles.Build => ResultKind.Pushed,
             _ => ResultKind.Published,
         };
         foreach (var pod in job.Pods)
@@ -27,7 +27,7 @@ internal sealed class JobResult(BuildOptions options, DateTimeOffset now, bool s
             if (Reported(pod, wanted) is { } result) return result;
         }
 
-        var failure = job.Pods.Count == 0 ? WithoutPod(job) : OfPod(Newest(job.Pods));
+        var failure = job.NodeLost ? NodeLost(Newest(job.Pods)) : job.Pods.Count == 0 ? WithoutPod(job) : OfPod(Newest(job.Pods));
         return failure is null ? null : new RunResult { Failure = failure };
     }
 
@@ -36,6 +36,7 @@ internal sealed class JobResult(BuildOptions options, DateTimeOffset now, bool s
     {
         if (job.Pods.Count == 0) return (job.FinishedAt + StoreLag) ?? (job.Created + options.NotStartedAfter);
         var pod = Newest(job.Pods);
+        if (Overdue(pod) is { } overdue) return overdue;
         if (Waiting(pod) is not null) return ScheduledAt(pod) + options.NotStartedAfter;
         return Unschedulable(pod) is { } since ? since + options.UnschedulableAfter : null;
     }
@@ -61,6 +62,7 @@ internal sealed class JobResult(BuildOptions options, DateTimeOffset now, bool s
         if (pod.Status?.Reason is "DeadlineExceeded" or "Evicted") return LostPod(pod);
         if (Terminated(pod) is { } ended) return EndedSilently(ended);
         if (pod.Status?.Phase is "Failed" or "Succeeded") return LostPod(pod);
+        if (now >= Overdue(pod)) return LostPod(pod);
         if (Waiting(pod) is { } waiting && now >= ScheduledAt(pod) + options.NotStartedAfter) return NotStarted(waiting.Reason, pod);
         if (Unschedulable(pod) is { } since && now >= since + options.UnschedulableAfter) return NoNode(pod);
         return null;
@@ -85,6 +87,9 @@ internal sealed class JobResult(BuildOptions options, DateTimeOffset now, bool s
         _ => Failures.Of(FailureClass.Infrastructure, Reasons.RunnerLost,
             "The Job's pod ended and left no result. Set spec.rerun to a new value to build again."),
     };
+
+    private static RunFailure NodeLost(V1Pod pod) => Failures.Of(FailureClass.Infrastructure, Reasons.NodeLost,
+        $"The node {pod.Spec.NodeName} of the Job's pod does not answer any more.");
 
     private static RunFailure NotStarted(string reason, V1Pod pod)
     {
@@ -129,6 +134,10 @@ internal sealed class JobResult(BuildOptions options, DateTimeOffset now, bool s
         pod.Status?.Conditions?.FirstOrDefault(condition => condition is { Type: "PodScheduled", Status: "True" })?.LastTransitionTime is { } scheduled
             ? new(scheduled.ToUniversalTime())
             : CreatedAt(pod);
+
+    /// <summary>A pod that was told to end ends within its grace, which the time of its deletion holds already; else its kubelet is not there.</summary>
+    private static DateTimeOffset? Overdue(V1Pod pod) =>
+        pod.Metadata.DeletionTimestamp is { } end ? new DateTimeOffset(end.ToUniversalTime()) + StoreLag : null;
 
     private static string? Role(V1Pod pod) => pod.Metadata.Labels is { } labels && labels.TryGetValue(SlipwayApi.RoleLabel, out var role) ? role : null;
 

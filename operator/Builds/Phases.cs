@@ -9,6 +9,8 @@ internal static class Phases
     public const string Publishing = nameof(Publishing);
     public const string Succeeded = nameof(Succeeded);
     public const string Failed = nameof(Failed);
+    public const string Cancelled = nameof(Cancelled);
+    public const string Superseded = nameof(Superseded);
 }
 
 /// <summary>Phases of one platform of a build.</summary>
@@ -20,6 +22,6 @@ internal static class PlatformPhases
     public const string Succeeded = nameof(Succeeded);
     public const string Failed = nameof(Failed);
 
-    /// <summary>Another platform failed first.</summary>
+    /// <summary>The build ended before this platform had.</summary>
     public const string Cancelled = nameof(Cancelled);
 }

@@ -26,17 +26,20 @@ internal static class PlatformProgress
 
     private static PlatformBuildStatus Begun(PlatformState platform, BuildState state)
     {
-        var started = platform.Before?.StartedAt ?? StartedAt(platform, state);
+        // Of an attempt before this one only what the build has waited stays.
+        var before = platform.Begun ? platform.Before : null;
+        var started = before?.StartedAt ?? StartedAt(platform, state);
         var building = started is not null;
+        var attempts = platform.Attempts.Failed.Count + (building ? 1 : 0);
         return new PlatformBuildStatus
         {
             Platform = platform.Platform.ToString(),
             Phase = building ? PlatformPhases.Building : platform.Slot is null ? PlatformPhases.Pending : PlatformPhases.Queued,
             StartedAt = started,
-            Builder = platform.Before?.Builder ?? platform.Job?.Builder ?? platform.Slot?.Builder?.Name,
-            PreferredBuilder = platform.Before?.PreferredBuilder ?? platform.Job?.PreferredBuilder ?? platform.Slot?.PreferredBuilder,
+            Builder = before?.Builder ?? platform.Job?.Builder ?? platform.Slot?.Builder?.Name,
+            PreferredBuilder = before?.PreferredBuilder ?? platform.Job?.PreferredBuilder ?? platform.Slot?.PreferredBuilder,
             Mode = platform.Mode,
-            Attempts = building ? 1 : null,
+            Attempts = attempts == 0 ? null : attempts,
             // What waited is told once: the queue that it is counted from is gone when its last platform starts.
             Queued = platform.Before?.Queued ?? (started is { } start ? GoDuration.Format(start - (state.Before.Queue?.Since ?? start)) : null),
         };
@@ -45,7 +48,7 @@ internal static class PlatformProgress
     /// <summary>A slot that was granted becomes a Job in this very pass.</summary>
     private static DateTime? StartedAt(PlatformState platform, BuildState state) =>
         platform.Job is { } job ? Conditions.WholeSecond(job.Created)
-        : platform.Slot?.Builder is not null ? Conditions.WholeSecond(state.Now)
+        : platform.Slot?.Builder is not null && !platform.Attempts.Waits(state.Now) ? Conditions.WholeSecond(state.Now)
         : null;
 
     private static PlatformBuildStatus Succeeded(PlatformBuildStatus status, RunResult result) => Told(status, result) with

@@ -11,19 +11,21 @@ internal sealed record PlatformState
 
     public PlatformBuildStatus? Before { get; init; }
 
+    public Attempts Attempts { get; init; } = new();
+
     /// <summary>The Job of the current attempt, or null where there is none (not yet, or no more).</summary>
-    public BuildJob? Job { get; init; }
+    public BuildJob? Job => Attempts.Job;
 
     /// <summary>What the Job reported, from its pod or from status; null while there is nothing.</summary>
-    public RunResult? Result { get; init; }
+    public RunResult? Result => Attempts.Result;
+
+    /// <summary>Status says that the current attempt runs, whatever the store shows.</summary>
+    public bool Begun => Before is { Phase: PlatformPhases.Building } before && (before.Attempts ?? 1) == Attempts.Current;
 
     public SlotAnswer? Slot { get; init; }
 
     /// <summary>Decided with the Job and kept: Native, Emulated or External.</summary>
-    public string? Mode => Before?.Mode ?? Job?.Mode ?? Slot?.Builder?.Mode;
-
-    /// <summary>A Job was made for it, whether or not it is still there.</summary>
-    public bool Started => Job is not null || Before?.StartedAt is not null;
+    public string? Mode => (Begun || Done ? Before?.Mode : null) ?? Job?.Mode ?? Slot?.Builder?.Mode;
 
     public bool Succeeded => Result is { Failure: null };
 

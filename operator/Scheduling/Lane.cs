@@ -200,7 +200,7 @@ internal sealed class Lane(NamespacedName pool, string platform)
         if (!_members.Any(HasRoom)) return placed;
         FairQueue.Serve(_waiting.Values.Select(waiting => waiting.Request), load.ByNamespace, _served, request =>
         {
-            var choice = Placement.Choose(request.Scope, _members, _ranOn.Get(request.Scope), HasRoom);
+            var choice = Placement.Choose(request.Scope, Placement.Without(request.Avoid, _members), _ranOn.Get(request.Scope), HasRoom);
             if (choice.Free is not { Builder: { } builder }) return false;
             var spills = choice.Free != choice.Preferred;
             if (spills && choice.WorthWaiting && WaitsForWarm(request, now)) return false;

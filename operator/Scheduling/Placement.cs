@@ -18,6 +18,14 @@ internal static class Placement
         return new Choice(preferred, free, preferred?.Builder is not null && preferred.Name == ranOn && preferred == Best(scope, members));
     }
 
+    /// <summary>Without those to be avoided, as long as another one takes builds: else they are better than none.</summary>
+    public static IReadOnlyList<Member> Without(IReadOnlyList<string> avoided, IReadOnlyList<Member> members)
+    {
+        if (avoided.Count == 0) return members;
+        var others = members.Where(member => !avoided.Contains(member.Name, StringComparer.Ordinal)).ToList();
+        return others.Any(member => member.Builder is not null) ? others : members;
+    }
+
     public static Member? Preferred(string scope, IReadOnlyList<Member> members, string? ranOn) =>
         members.FirstOrDefault(member => member.Name == ranOn) ?? Best(scope, members);
 

@@ -21,6 +21,9 @@ internal sealed record SlotRequest
 
     /// <summary>Within the namespace: the higher one goes first.</summary>
     public int Priority { get; init; }
+
+    /// <summary>Names of builders that failed it: it goes to another one where one takes builds.</summary>
+    public IReadOnlyList<string> Avoid { get; init; } = [];
 }
 
 /// <summary>How the platform of a build stands in the queue: a builder, or the reason why there is none.</summary>

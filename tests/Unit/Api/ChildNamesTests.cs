@@ -29,7 +29,7 @@ public sealed class ChildNamesTests
         string[] children =
         [
             set, ChildNames.BuilderPod(set, 99), ChildNames.PoolConfig(set), ChildNames.ServerCertificate(set, "0123456789ab"),
-            ChildNames.PrepareJob(name, "uid", "key"), ChildNames.PlatformJob(name, "uid", "key", Arm, 3), ChildNames.PublishJob(name, "uid", "key", 3),
+            ChildNames.PrepareJob(name, "uid", "key", 3), ChildNames.PlatformJob(name, "uid", "key", Arm, 3), ChildNames.PublishJob(name, "uid", "key", 3),
             ChildNames.InlineSource(name, "uid", "key"), ChildNames.ClientCertificate(name, "uid", "key", null), ChildNames.ClientCertificate(name, "uid", "key", "0a1b2c3d"),
         ];
         return children.All(child => child.Length <= 63 && Patterns.Matches(child, Patterns.DnsLabel));
@@ -48,7 +48,7 @@ public sealed class ChildNamesTests
     {
         string[] names =
         [
-            ChildNames.PrepareJob("app", "1", "key"), ChildNames.PrepareJob("app", "2", "key"), ChildNames.PrepareJob("app", "1", "other"),
+            ChildNames.PrepareJob("app", "1", "key", 1), ChildNames.PrepareJob("app", "1", "key", 2), ChildNames.PrepareJob("app", "2", "key", 1), ChildNames.PrepareJob("app", "1", "other", 1),
             ChildNames.PlatformJob("app", "1", "key", Arm, 1), ChildNames.PlatformJob("app", "1", "key", Arm, 2), ChildNames.PublishJob("app", "1", "key", 1),
         ];
         names.Distinct().Count().ShouldBe(names.Length);

@@ -79,6 +79,34 @@ internal static class BuildFixture
 
     public static BuildSnapshot Snapshot(V1Alpha1ImageBuild build) => new() { Build = build, Pool = Pool(), Options = Options, Now = Now };
 
+    public static V1Alpha1ImageBuild OfCommit(params string[] platforms)
+    {
+        var build = Build(platforms);
+        return build with { Spec = build.Spec with { Source = new BuildSource { Git = build.Spec.Source.Git! with { Revision = Commit } } } };
+    }
+
+    public static (BuildSnapshot Snapshot, BuildJob Amd64, BuildJob Arm64) BothRunning()
+    {
+        var snapshot = Snapshot(OfCommit()).Granted(Amd64, Arm64);
+        var running = snapshot.After(BuildPlanner.Plan(snapshot)) with { Slots = new Dictionary<string, SlotAnswer>() };
+        return (running, running.Jobs[0], running.Jobs[1]);
+    }
+
+    /// <summary>Both platforms are pushed, and the publish Job runs.</summary>
+    public static BuildSnapshot Publishing()
+    {
+        var (snapshot, amd64, arm64) = BothRunning();
+        var pushed = snapshot.Replace(amd64.Ended(Pushed("a"))).Replace(arm64.Ended(Pushed("b")));
+        return pushed.After(BuildPlanner.Plan(pushed));
+    }
+
+    public static BuildSnapshot Published()
+    {
+        var publishing = Publishing();
+        var publish = publishing.Jobs.Single(job => job.Role == JobRoles.Publish);
+        return publishing.Replace(publish.Ended(new RunResult { IndexDigest = Digest("index"), Published = true }));
+    }
+
     public static BuildSnapshot Granted(this BuildSnapshot snapshot, params string[] platforms) =>
         snapshot with { Slots = platforms.ToDictionary(platform => platform, platform => SlotAnswer.Granted(Builder(platform))) };
 
@@ -92,6 +120,27 @@ internal static class BuildFixture
     /// <summary>The next pass sees what the last one has written.</summary>
     public static BuildSnapshot After(this BuildSnapshot snapshot, BuildPlan plan) =>
         snapshot with { Build = snapshot.Build with { Status = plan.Status }, Jobs = [.. snapshot.Jobs, .. plan.Creates.Select(job => Running(job))] };
+
+    /// <summary>What fails is not tried again.</summary>
+    public static BuildSnapshot WithoutRetries(this BuildSnapshot snapshot) =>
+        snapshot with { Build = snapshot.Build with { Spec = snapshot.Build.Spec with { Retries = 0 } } };
+
+    /// <summary>The plan once the API server has done what plans before it asked for: Jobs that are deleted are gone.</summary>
+    public static BuildPlan Settled(this BuildSnapshot snapshot) => snapshot.SettledWith().Plan;
+
+    public static (BuildPlan Plan, BuildSnapshot Snapshot, IReadOnlyList<BuildJob> Deleted) SettledWith(this BuildSnapshot snapshot)
+    {
+        var plan = BuildPlanner.Plan(snapshot);
+        List<BuildJob> deleted = [];
+        while (plan.Status.CompletedAt is null && plan.Deletes.Count > 0)
+        {
+            deleted.AddRange(plan.Deletes);
+            snapshot = snapshot.After(plan) with { Jobs = [.. snapshot.Jobs.Where(job => plan.Deletes.All(gone => gone.Name != job.Name))] };
+            plan = BuildPlanner.Plan(snapshot);
+        }
+
+        return (plan, snapshot, [.. deleted, .. plan.Deletes]);
+    }
 
     /// <summary>A created Job with a running pod.</summary>
     public static BuildJob Running(V1Job job, DateTimeOffset? created = null)

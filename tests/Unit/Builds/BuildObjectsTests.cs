@@ -73,7 +73,7 @@ public sealed class BuildObjectsTests
         var hostile = "$(touch /x); `id` \" ' \n --secret id=x";
         build = build with { Spec = build.Spec with { BuildArgs = [new BuildArg { Name = "A", Value = hostile }] } };
 
-        var container = BuildObjects.PlatformJob(BuildReading.Read(Snapshot(build).Granted(Amd64)), Platform.Parse(Amd64), Builder()).Spec.Template.Spec.Containers[0];
+        var container = JobOf(BuildReading.Read(Snapshot(build).Granted(Amd64))).Spec.Template.Spec.Containers[0];
 
         container.Command.ShouldBeNull();
         container.Args.Take(2).ShouldBe(["build", "--description"]);
@@ -89,7 +89,7 @@ public sealed class BuildObjectsTests
         var build = Build(Amd64);
         build = build with { Spec = build.Spec with { BuildArgs = [new BuildArg { Name = "A", Value = value }] } };
 
-        var argument = BuildObjects.PlatformJob(BuildReading.Read(Snapshot(build).Granted(Amd64)), Platform.Parse(Amd64), Builder()).Spec.Template.Spec.Containers[0].Args[2];
+        var argument = JobOf(BuildReading.Read(Snapshot(build).Granted(Amd64))).Spec.Template.Spec.Containers[0].Args[2];
 
         argument.Replace("$$", "", StringComparison.Ordinal).ShouldNotContain("$");
         RunnerJson.Deserialize<BuildDescription>(AsTheKubeletPassesIt(argument)).BuildArgs.ShouldHaveSingleItem().Value.ShouldBe(value);
@@ -128,7 +128,7 @@ public sealed class BuildObjectsTests
     [InlineData("[2001:db8::7]:1234", "tcp://[2001:db8::7]:1234")]
     public void BuilderLabel_OfAnAddress_IsAValidLabelAndItsWholeNameIsInAnAnnotation(string name, string address)
     {
-        var job = BuildObjects.PlatformJob(TwoPlatforms, Platform.Parse(Arm64), Endpoint() with { Name = name, Address = address });
+        var job = BuildObjects.PlatformJob(TwoPlatforms, Of(TwoPlatforms, Arm64), Endpoint() with { Name = name, Address = address });
 
         job.Metadata.Labels.Values.ShouldAllBe(value => value.Length <= 63 && Regex.IsMatch(value, @"\A[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\z"));
         new BuildJob(job, []).Builder.ShouldBe(name);
@@ -157,14 +157,18 @@ public sealed class BuildObjectsTests
     private static V1Job Job(string name) => name switch
     {
         "prepare" => BuildObjects.PrepareJob(TwoPlatforms),
-        "platform" => BuildObjects.PlatformJob(TwoPlatforms, Platform.Parse(Arm64), Builder(Arm64)),
-        "endpoint" => BuildObjects.PlatformJob(TwoPlatforms, Platform.Parse(Arm64), Endpoint()),
-        "inline" => BuildObjects.PlatformJob(FromInlineFiles, Platform.Parse(Amd64), Builder()),
+        "platform" => BuildObjects.PlatformJob(TwoPlatforms, Of(TwoPlatforms, Arm64), Builder(Arm64)),
+        "endpoint" => BuildObjects.PlatformJob(TwoPlatforms, Of(TwoPlatforms, Arm64), Endpoint()),
+        "inline" => BuildObjects.PlatformJob(FromInlineFiles, Of(FromInlineFiles, Amd64), Builder()),
         _ => BuildObjects.PublishJob(TwoPlatforms with
         {
-            Platforms = [.. TwoPlatforms.Platforms.Select(platform => platform with { Result = Pushed(platform.Platform.Architecture) })],
+            Platforms = [.. TwoPlatforms.Platforms.Select(platform => platform with { Attempts = new Attempts { Result = Pushed(platform.Platform.Architecture) } })],
         }),
     };
+
+    private static V1Job JobOf(BuildState state) => BuildObjects.PlatformJob(state, Of(state, Amd64), Builder());
+
+    private static PlatformState Of(BuildState state, string platform) => state.Platforms.Single(candidate => candidate.Platform.ToString() == platform);
 
     private static V1Alpha1ImageBuild WithInlineFiles()
     {

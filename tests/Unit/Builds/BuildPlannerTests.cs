@@ -274,7 +274,7 @@ public sealed class BuildPlannerTests
     {
         var (snapshot, amd64, arm64) = BothRunning();
 
-        var plan = BuildPlanner.Plan(snapshot.Replace(amd64.Ended(Failed(FailureClass.User, FailureReasons.RunStepFailed))));
+        var (plan, _, deleted) = snapshot.Replace(amd64.Ended(Failed(FailureClass.User, FailureReasons.RunStepFailed))).SettledWith();
 
         plan.Status.Phase.ShouldBe(Phases.Failed);
         plan.Status.Status(Conditions.Stalled).ShouldBe("True");
@@ -283,7 +283,7 @@ public sealed class BuildPlannerTests
         plan.Status.Failure!.Class.ShouldBe("User");
         plan.Status.Failure.Step.ShouldBe("[build 3/5] RUN make");
         plan.Status.Failure.Log.ShouldBe($"kubectl logs -n team-a job/{amd64.Name}");
-        plan.Deletes.ShouldBe([arm64]);
+        deleted.ShouldBe([arm64]);
         plan.Status.Platforms!.Select(platform => platform.Phase).ShouldBe([PlatformPhases.Failed, PlatformPhases.Cancelled]);
     }
 
@@ -305,7 +305,7 @@ public sealed class BuildPlannerTests
         var snapshot = Published();
         var publish = snapshot.Jobs.Single(job => job.Role == JobRoles.Publish);
 
-        var plan = BuildPlanner.Plan(snapshot.Replace(publish.Ended(Failed(FailureClass.Registry, FailureReasons.RegistryUnavailable))));
+        var plan = BuildPlanner.Plan(snapshot.WithoutRetries().Replace(publish.Ended(Failed(FailureClass.Registry, FailureReasons.RegistryUnavailable))));
 
         plan.Status.Phase.ShouldBe(Phases.Failed);
         plan.Status.IndexDigest.ShouldBeNull();
@@ -317,7 +317,7 @@ public sealed class BuildPlannerTests
     {
         var (snapshot, amd64, _) = BothRunning();
 
-        var plan = BuildPlanner.Plan(snapshot.Replace(amd64.EndedWith("", 137, "OOMKilled")));
+        var plan = snapshot.WithoutRetries().Replace(amd64.EndedWith("", 137, "OOMKilled")).Settled();
 
         plan.Status.Failure!.Reason.ShouldBe(FailureReasons.OutOfMemory);
     }
@@ -327,7 +327,7 @@ public sealed class BuildPlannerTests
     {
         var (snapshot, amd64, _) = BothRunning();
 
-        var plan = BuildPlanner.Plan(snapshot.Replace(amd64.EndedWith("sha256:forged", 0)));
+        var plan = snapshot.WithoutRetries().Replace(amd64.EndedWith("sha256:forged", 0)).Settled();
 
         plan.Status.Failure!.Reason.ShouldBe(Reasons.RunnerLost);
         plan.Status.Platforms![0].ImageDigest.ShouldBeNull();
@@ -349,7 +349,7 @@ public sealed class BuildPlannerTests
     {
         var (snapshot, amd64, _) = BothRunning();
 
-        var plan = BuildPlanner.Plan(snapshot.Replace(amd64.EndedWith(forged, 0)));
+        var plan = snapshot.WithoutRetries().Replace(amd64.EndedWith(forged, 0)).Settled();
 
         plan.Status.Failure!.Reason.ShouldBe(Reasons.RunnerLost);
     }
@@ -360,19 +360,21 @@ public sealed class BuildPlannerTests
         var snapshot = Snapshot(Build());
         var prepare = Running(BuildPlanner.Plan(snapshot).Creates[0]).EndedWith("{}", 0);
 
-        BuildPlanner.Plan(snapshot.With(prepare)).Status.Failure!.Reason.ShouldBe(Reasons.RunnerLost);
+        BuildPlanner.Plan(snapshot.WithoutRetries().With(prepare)).Status.Failure!.Reason.ShouldBe(Reasons.RunnerLost);
     }
 
     [Fact]
-    public void Plan_WhenTheOnlyPlatformHasPushedAndMovedNoTag_IsNotReady()
+    public void Plan_WhenTheOnlyPlatformHasPushedAndMovedNoTag_PublishesInAJobOfItsOwn()
     {
         var snapshot = Snapshot(Build(Amd64)).Granted(Amd64);
         var job = Running(BuildPlanner.Plan(snapshot).Creates[0]);
 
         var plan = BuildPlanner.Plan(snapshot.With(job.Ended(Pushed("amd64", published: false))));
 
-        plan.Status.Status(Conditions.Ready).ShouldBe("False");
+        plan.Status.Status(Conditions.Ready).ShouldBe("Unknown");
+        plan.Status.Phase.ShouldBe(Phases.Publishing);
         plan.Status.Image.ShouldBeNull();
+        plan.Creates.ShouldHaveSingleItem().Metadata.Labels[SlipwayApi.RoleLabel].ShouldBe(JobRoles.Publish);
     }
 
     [Fact]
@@ -481,12 +483,12 @@ public sealed class BuildPlannerTests
         var stuck = snapshot.Replace(waiting);
 
         var early = BuildPlanner.Plan(stuck);
-        var late = BuildPlanner.Plan(stuck.Later(Options.NotStartedAfter));
+        var (late, _, deleted) = stuck.Later(Options.NotStartedAfter).SettledWith();
 
         early.Status.Phase.ShouldBe(Phases.Building);
         early.RequeueAfter.ShouldBe(Options.NotStartedAfter);
         late.Status.Failure!.Reason.ShouldBe(Reasons.RunnerImagePullFailed);
-        late.Deletes.Select(job => job.Name).ShouldBe([amd64.Name, arm64.Name], ignoreOrder: true);
+        deleted.Select(job => job.Name).ShouldBe([amd64.Name, arm64.Name], ignoreOrder: true);
     }
 
     [Fact]
@@ -496,7 +498,7 @@ public sealed class BuildPlannerTests
         var stuck = snapshot.Replace(amd64.WithPod(null, "Pending", new V1PodCondition { Type = "PodScheduled", Status = "False", Reason = "Unschedulable" }));
 
         BuildPlanner.Plan(stuck).RequeueAfter.ShouldBe(Options.UnschedulableAfter);
-        BuildPlanner.Plan(stuck.Later(Options.UnschedulableAfter)).Status.Failure!.Reason.ShouldBe(Reasons.RunnerUnschedulable);
+        stuck.Later(Options.UnschedulableAfter).Settled().Status.Failure!.Reason.ShouldBe(Reasons.RunnerUnschedulable);
     }
 
     [Fact]
@@ -505,12 +507,12 @@ public sealed class BuildPlannerTests
         var (snapshot, amd64, _) = BothRunning();
         var stuck = snapshot.Replace(amd64 with { Pods = [] });
 
-        var plan = BuildPlanner.Plan(stuck.Later(Options.NotStartedAfter));
+        var (plan, _, deleted) = stuck.Later(Options.NotStartedAfter).SettledWith();
 
         plan.Status.Failure!.Reason.ShouldBe(Reasons.RunnerRefused);
         plan.Status.Failure.Message!.ShouldContain($"--field-selector involvedObject.name={amd64.Name}");
-        // The Job is deleted in this very pass, and there never was a log.
-        plan.Deletes.ShouldContain(job => job.Name == amd64.Name);
+        // The Job is deleted with it, and there never was a log.
+        deleted.ShouldContain(job => job.Name == amd64.Name);
         plan.Status.Failure.Log.ShouldBeNull();
         plan.Status.Platforms![0].Failure!.Log.ShouldBeNull();
     }
@@ -521,10 +523,10 @@ public sealed class BuildPlannerTests
         var (snapshot, _, _) = BothRunning();
 
         BuildPlanner.Plan(snapshot.Later(TimeSpan.FromHours(1))).Status.Phase.ShouldBe(Phases.Building);
-        var plan = BuildPlanner.Plan(snapshot.Later(TimeSpan.FromHours(1) + TimeSpan.FromSeconds(90)));
+        var (plan, _, deleted) = snapshot.Later(TimeSpan.FromHours(1) + TimeSpan.FromSeconds(90)).SettledWith();
 
         plan.Status.Failure!.Class.ShouldBe("Timeout");
-        plan.Deletes.Count.ShouldBe(2);
+        deleted.Count.ShouldBe(2);
     }
 
     [Fact]
@@ -561,10 +563,10 @@ public sealed class BuildPlannerTests
     public void Plan_WhenSomebodyDeletedTheJob_FailsInsteadOfWaitingForEver()
     {
         var (snapshot, _, arm64) = BothRunning();
-        var deleted = snapshot with { Jobs = [arm64] };
+        var deleted = snapshot.WithoutRetries() with { Jobs = [arm64] };
 
         BuildPlanner.Plan(deleted).RequeueAfter.ShouldBe(JobResult.StoreLag);
-        BuildPlanner.Plan(deleted.Later(JobResult.StoreLag)).Status.Failure!.Reason.ShouldBe(Reasons.RunnerLost);
+        deleted.Later(JobResult.StoreLag).Settled().Status.Failure!.Reason.ShouldBe(Reasons.RunnerLost);
     }
 
     [Requirement("R18")]
@@ -679,26 +681,4 @@ public sealed class BuildPlannerTests
 
     private static string Certificate(BuildSnapshot snapshot) =>
         ChildNames.ClientCertificate(snapshot.Build.Metadata.Name, snapshot.Build.Metadata.Uid, snapshot.BuildKey, Authority);
-
-    private static V1Alpha1ImageBuild OfCommit(params string[] platforms)
-    {
-        var build = Build(platforms);
-        return build with { Spec = build.Spec with { Source = new BuildSource { Git = build.Spec.Source.Git! with { Revision = Commit } } } };
-    }
-
-    private static (BuildSnapshot Snapshot, BuildJob Amd64, BuildJob Arm64) BothRunning()
-    {
-        var snapshot = Snapshot(OfCommit()).Granted(Amd64, Arm64);
-        var running = snapshot.After(BuildPlanner.Plan(snapshot)) with { Slots = new Dictionary<string, SlotAnswer>() };
-        return (running, running.Jobs[0], running.Jobs[1]);
-    }
-
-    private static BuildSnapshot Published()
-    {
-        var (snapshot, amd64, arm64) = BothRunning();
-        var pushed = snapshot.Replace(amd64.Ended(Pushed("a"))).Replace(arm64.Ended(Pushed("b")));
-        var publishing = pushed.After(BuildPlanner.Plan(pushed));
-        var publish = publishing.Jobs.Single(job => job.Role == JobRoles.Publish);
-        return publishing.Replace(publish.Ended(new RunResult { IndexDigest = Digest("index"), Published = true }));
-    }
 }

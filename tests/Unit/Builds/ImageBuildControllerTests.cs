@@ -19,6 +19,7 @@ namespace Slipway.Tests.Unit.Builds;
 public sealed class ImageBuildControllerTests
 {
     private readonly FakeCluster _cluster = new();
+    private readonly FakeTimeProvider _time = new(Now);
     private readonly ISlots _slots = Substitute.For<ISlots>();
     private readonly ImageBuildController _controller;
     private readonly IClientCertificates _certificates = Substitute.For<IClientCertificates>();
@@ -27,10 +28,10 @@ public sealed class ImageBuildControllerTests
     {
         var deleter = new Deleter(_cluster);
         var observer = new BuildObserver(
-            new FakeStore<V1Alpha1BuilderPool>(_cluster), new FakeStore<V1Job>(_cluster, keys: BuildObserver.OwnerOf), new FakeStore<V1Pod>(_cluster, keys: BuildObserver.OwnerOf),
-            new FakeStore<V1Namespace>(_cluster), deleter, Options, new FakeTimeProvider(Now));
+            new FakeStore<V1Alpha1ImageBuild>(_cluster, keys: build => Rivals.TagsOf(build).Concat(Rivals.GroupOf(build))), new FakeStore<V1Alpha1BuilderPool>(_cluster), new FakeStore<V1Job>(_cluster, keys: BuildObserver.OwnerOf), new FakeStore<V1Pod>(_cluster, keys: BuildObserver.OwnerOf),
+            new FakeStore<V1Node>(_cluster), new FakeStore<V1Namespace>(_cluster), deleter, Options, _time);
         _controller = new ImageBuildController(
-            observer, _cluster, deleter, new StatusWriter(_cluster), _slots, _certificates, Substitute.For<IEventRecorder>(), NullLogger<ImageBuildController>.Instance);
+            observer, _cluster, deleter, new StatusWriter(_cluster), _slots, new TagTurns(_time), _certificates, Substitute.For<IEventRecorder>(), NullLogger<ImageBuildController>.Instance);
     }
 
     [Fact]

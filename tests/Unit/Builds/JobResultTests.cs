@@ -80,7 +80,7 @@ public sealed class JobResultTests
         message.ShouldContain($"{role} Job was stopped after {pod.Spec.ActiveDeadlineSeconds} s");
     }
 
-    private static JobResult At(DateTimeOffset now) => new(Options, now, single: false);
+    private static JobResult At(DateTimeOffset now) => new(Options, now);
 
     private static BuildJob JobOf(V1Pod pod) =>
         new(new V1Job { Metadata = new V1ObjectMeta { Name = "app", NamespaceProperty = "capture", CreationTimestamp = pod.Metadata.CreationTimestamp } }, [pod]);

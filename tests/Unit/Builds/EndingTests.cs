@@ -1,0 +1,184 @@
+using k8s.Models;
+using Slipway.Api;
+using Slipway.Builds;
+using Slipway.Runner;
+using static Slipway.Tests.Unit.Builds.BuildFixture;
+
+namespace Slipway.Tests.Unit.Builds;
+
+/// <summary>Cancelled, superseded, overtaken, out of time, and gone.</summary>
+public sealed class EndingTests
+{
+    [Fact]
+    public void Plan_WhenCancelled_EndsItsJobsBeforeItSaysSo()
+    {
+        var (running, _, _) = BothRunning();
+        var cancelled = Cancelled(running);
+
+        var first = BuildPlanner.Plan(cancelled);
+        var (plan, _, deleted) = cancelled.SettledWith();
+
+        first.Deletes.Count.ShouldBe(2);
+        first.Status.Phase.ShouldBe(Phases.Building);
+        first.Status.Conditions!.Single(condition => condition.Type == Conditions.Reconciling).Reason.ShouldBe(Reasons.Ending);
+        first.Status.CompletedAt.ShouldBeNull();
+        deleted.Count.ShouldBe(2);
+        plan.Status.Phase.ShouldBe(Phases.Cancelled);
+        plan.Status.Failure!.Class.ShouldBe("Cancelled");
+        plan.Status.FailedAttempts.ShouldBeNull();
+        plan.Status.Platforms!.ShouldAllBe(platform => platform.Phase == PlatformPhases.Cancelled && platform.Attempts == 1);
+        plan.Status.Status(Conditions.Ready).ShouldBe("False");
+        plan.Status.Status(Conditions.Stalled).ShouldBe("True");
+        plan.Status.Status(Conditions.Complete).ShouldBe("True");
+    }
+
+    // They are gone one after the other, and tell how they were ended.
+    [Fact]
+    public void Plan_WhileACancelledBuildsJobsGo_CountsNoneOfThemAsFailed()
+    {
+        var (running, amd64, arm64) = BothRunning();
+        var cancelled = Cancelled(running).WithoutRetries();
+        var ending = cancelled.After(BuildPlanner.Plan(cancelled));
+        amd64.Job.Metadata.DeletionTimestamp = Now.UtcDateTime;
+        var halfway = ending.Replace(amd64.Ended(Failed(FailureClass.Infrastructure, FailureReasons.Interrupted)));
+
+        var plan = BuildPlanner.Plan(halfway.Replace(arm64 with { Deleted = true }).Later(TimeSpan.FromSeconds(40)));
+
+        plan.Status.Phase.ShouldBe(Phases.Building);
+        plan.Status.Platforms!.ShouldAllBe(platform => platform.Phase == PlatformPhases.Building);
+        plan.Status.FailedAttempts.ShouldBeNull();
+    }
+
+    [Fact]
+    public void Plan_WhenCancelledBeforeAnythingRan_IsCancelledAtOnce() =>
+        BuildPlanner.Plan(Cancelled(Snapshot(OfCommit()))).Status.Phase.ShouldBe(Phases.Cancelled);
+
+    [Fact]
+    public void Plan_WhenCancelledWhilePublishing_GoesOn() => BuildPlanner.Plan(Cancelled(Publishing())).Status.Phase.ShouldBe(Phases.Publishing);
+
+    [Fact]
+    public void Plan_WhenCancelledAfterItsEnd_StaysWhatItIs()
+    {
+        var snapshot = Published();
+        var finished = snapshot.After(BuildPlanner.Plan(snapshot));
+
+        BuildPlanner.Plan(Cancelled(finished)).Status.Phase.ShouldBe(Phases.Succeeded);
+    }
+
+    // A node that does not answer keeps its pods for ever.
+    [Fact]
+    public void Plan_WhenAJobCannotEnd_WaitsNoLongerThanItsGraceAndALittle()
+    {
+        var (running, amd64, arm64) = BothRunning();
+        foreach (var job in new[] { amd64, arm64 }) job.Job.Metadata.DeletionTimestamp = Now.UtcDateTime;
+        var cancelled = Cancelled(running);
+
+        var waiting = BuildPlanner.Plan(cancelled);
+        var later = BuildPlanner.Plan(cancelled.After(waiting).Later(TimeSpan.FromSeconds(90)));
+
+        waiting.RequeueAfter.ShouldBe(TimeSpan.FromSeconds(90));
+        later.Status.Phase.ShouldBe(Phases.Cancelled);
+    }
+
+    [Fact]
+    public void Plan_WhenANewerBuildOfItsGroupIsThere_IsSuperseded()
+    {
+        var (running, _, _) = BothRunning();
+
+        var plan = (running with { Rivals = new Rivals { NewerInGroup = "app-2" } }).Settled();
+
+        plan.Status.Phase.ShouldBe(Phases.Superseded);
+        plan.Status.Failure!.Reason.ShouldBe(Reasons.Superseded);
+        plan.Status.Failure.Message!.ShouldContain("app-2");
+    }
+
+    [Fact]
+    public void Plan_WhenNewerBuildsHaveSomeOfItsTags_PutsTheOthers()
+    {
+        var (running, amd64, arm64) = BothRunning();
+        var pushed = running.Replace(amd64.Ended(Pushed("a"))).Replace(arm64.Ended(Pushed("b"))) with { Rivals = new Rivals { TagsOfNewer = new HashSet<string> { "latest" } } };
+        var publishing = pushed.After(BuildPlanner.Plan(pushed));
+        var publish = publishing.Jobs.Single(job => job.Role == JobRoles.Publish);
+
+        var plan = BuildPlanner.Plan(publishing.Replace(publish.Ended(new RunResult { IndexDigest = Digest("index"), Published = true })));
+
+        RunnerJson.Deserialize<PublishDescription>(publish.Job.Spec.Template.Spec.Containers[0].Args[2]).Output.Tags.ShouldBe(["1.0"]);
+        plan.Status.Phase.ShouldBe(Phases.Succeeded);
+        plan.Status.Tags.ShouldBe(["1.0"]);
+    }
+
+    [Fact]
+    public void Plan_WhenNewerBuildsHaveAllOfItsTags_IsSupersededInsteadOfMovingThemBack()
+    {
+        var (running, amd64, arm64) = BothRunning();
+        var pushed = running.Replace(amd64.Ended(Pushed("a"))).Replace(arm64.Ended(Pushed("b")));
+
+        var plan = BuildPlanner.Plan(pushed with { Rivals = new Rivals { TagsOfNewer = new HashSet<string> { "1.0", "latest" } } });
+
+        plan.Creates.ShouldBeEmpty();
+        plan.Status.Phase.ShouldBe(Phases.Superseded);
+        plan.Status.Platforms!.Select(platform => platform.ImageDigest).ShouldBe([Digest("image-a"), Digest("image-b")]);
+    }
+
+    [Fact]
+    public void Plan_WhileAnotherBuildPutsOneOfItsTags_WaitsForItsTurn()
+    {
+        var (running, amd64, arm64) = BothRunning();
+        var pushed = running.Replace(amd64.Ended(Pushed("a"))).Replace(arm64.Ended(Pushed("b")));
+
+        var plan = BuildPlanner.Plan(pushed with { Rivals = new Rivals { Publishing = "other" } });
+
+        plan.Creates.ShouldBeEmpty();
+        plan.Status.Phase.ShouldBe(Phases.Building);
+        plan.Status.Conditions!.Single(condition => condition.Type == Conditions.Reconciling).Reason.ShouldBe(Reasons.WaitingForTag);
+        plan.RequeueAfter.ShouldBe(TimeSpan.FromSeconds(2));
+    }
+
+    [Fact]
+    public void Plan_WhenTheSpecChangesWhileItPublishes_LetsThatEndByItself()
+    {
+        var snapshot = Publishing();
+        var changed = snapshot with { Build = snapshot.Build with { Spec = snapshot.Build.Spec with { Rerun = "2" } } };
+
+        var plan = BuildPlanner.Plan(changed);
+
+        plan.Deletes.Select(job => job.Role).ShouldNotContain(JobRoles.Publish);
+        plan.Status.Conditions!.Single(condition => condition.Type == Conditions.Reconciling).Reason.ShouldBe(Reasons.ReplacingOlder);
+    }
+
+    [Theory]
+    [InlineData("10m", 10)]
+    [InlineData("0s", 0)]
+    public void Plan_WhenItsTimeAfterTheEndIsOver_DeletesTheBuild(string ttl, int minutes)
+    {
+        var snapshot = Published();
+        var withTtl = snapshot with { Build = snapshot.Build with { Spec = snapshot.Build.Spec with { TtlAfterFinished = ttl } } };
+        var end = BuildPlanner.Plan(withTtl);
+        var finished = withTtl.After(end);
+
+        end.RequeueAfter.ShouldBe(TimeSpan.FromMinutes(minutes));
+        end.DeleteBuild.ShouldBeFalse();
+        BuildPlanner.Plan(finished.Later(TimeSpan.FromMinutes(minutes))).DeleteBuild.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void Plan_WithoutATimeAfterTheEnd_NeverDeletesTheBuild()
+    {
+        var snapshot = Published();
+
+        BuildPlanner.Plan(snapshot.After(BuildPlanner.Plan(snapshot)).Later(TimeSpan.FromDays(3650))).DeleteBuild.ShouldBeFalse();
+    }
+
+    [Fact]
+    public void Plan_WhenFirstSeen_WasAskedForWithTheObjectAndLaterWithItsChange()
+    {
+        var snapshot = Published();
+        var finished = snapshot.After(BuildPlanner.Plan(snapshot)).Later(TimeSpan.FromDays(1));
+
+        finished.Build.Status!.RequestedAt.ShouldBe(finished.Build.Metadata.CreationTimestamp);
+        BuildPlanner.Plan(finished with { Build = finished.Build with { Spec = finished.Build.Spec with { Rerun = "2" } } }).Status.RequestedAt.ShouldBe(finished.Now.UtcDateTime);
+    }
+
+    private static BuildSnapshot Cancelled(BuildSnapshot snapshot) =>
+        snapshot with { Build = snapshot.Build with { Spec = snapshot.Build.Spec with { Cancel = true } } };
+}
