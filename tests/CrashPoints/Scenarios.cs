@@ -25,6 +25,8 @@ internal static class Scenarios
         ["publish"] = new(PublishAsync) { KeepSucceeded = TimeSpan.FromMilliseconds(200) },
         ["rerun"] = new(RerunAsync),
         ["failure"] = new(FailureAsync),
+        ["again"] = new(AgainAsync),
+        ["cancel"] = new(CancelAsync),
         ["retire"] = new(RetireAsync),
         ["change"] = new(ChangeAsync),
         ["leftover"] = new(LeftoverAsync),
@@ -108,9 +110,46 @@ internal static class Scenarios
         await stage.BuildingAsync(1, 1);
         var failure = new RunFailure { Class = FailureClass.User, Reason = FailureReasons.RunStepFailed, Message = "A step failed." };
         await stage.RunAsync(build, JobRoles.Build, new RunResult { Failure = failure, DurationSeconds = 3 }, Story.Amd64);
-        await stage.Story.PhaseAsync(build, Phases.Failed);
         await stage.CollectUntilAsync("the other Job is gone", async () => (await stage.Player.JobsAsync(build)).All(job => job.Metadata.Uid != other.Metadata.Uid));
+        await stage.Story.PhaseAsync(build, Phases.Failed);
         await stage.SameAsync("it has failed");
+        await stage.EndAsync();
+    }
+
+    /// <summary>What the cache spoils is tried again, and the object goes when its time is over.</summary>
+    private static async Task AgainAsync(Stage stage)
+    {
+        await stage.StartOperatorAsync();
+        await stage.FarmAsync();
+        var build = await stage.Story.CreateInlineBuildAsync("hello");
+        await stage.BuildingAsync(1, 0);
+        var failure = new RunFailure { Class = FailureClass.Cache, Reason = FailureReasons.CacheBlobMissing, Message = "A part of the cache is gone." };
+        await stage.RunAsync(build, JobRoles.Build, new RunResult { Failure = failure, DurationSeconds = 3 });
+        await Eventually.SoAsync("its second Job is there", () => stage.Player.JobsAsync(build), jobs => jobs.Count == 2);
+        await stage.BuildingAsync(1, 0);
+        var second = (await stage.Player.JobsAsync(build)).Single(job => job.Metadata.Annotations[SlipwayApi.AttemptAnnotation] == "2");
+        await stage.RunAsync(second, Story.Pushed('a', published: true));
+        await stage.Story.PhaseAsync(build, Phases.Succeeded);
+        await stage.SameAsync("it has succeeded at the second attempt");
+
+        await stage.Story.EditAsync(build, new JsonObject { ["spec"] = new JsonObject { ["ttlAfterFinished"] = "0s" } });
+        await stage.CollectUntilAsync("it is gone", async () => (await stage.Player.ListAsync<V1Alpha1ImageBuild>(stage.Story.Tenant)).Count == 0);
+        await stage.EndAsync();
+    }
+
+    /// <summary>Cancelled while it builds: its Job goes first.</summary>
+    private static async Task CancelAsync(Stage stage)
+    {
+        await stage.StartOperatorAsync();
+        await stage.FarmAsync();
+        var build = await stage.Story.CreateInlineBuildAsync("hello");
+        await stage.Player.StartAsync(await stage.Player.JobAsync(build, JobRoles.Build));
+        await stage.BuildingAsync(1, 0);
+        await stage.Story.EditAsync(build, new JsonObject { ["spec"] = new JsonObject { ["cancel"] = true } });
+        await stage.CollectUntilAsync("its Job is gone", stage.HasNoJobsAsync);
+        await stage.Story.PhaseAsync(build, Phases.Cancelled);
+        await stage.BuildingAsync(0, 0);
+        await stage.SameAsync("it is cancelled");
         await stage.EndAsync();
     }
 

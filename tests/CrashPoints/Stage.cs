@@ -76,7 +76,11 @@ internal sealed class Stage(LocalApiServer server, Story story, Mask mask, IMort
     /// <summary>A Job from its appearance to its end. Waits for what status makes of both, so that each run has the same steps.</summary>
     public async Task RunAsync(V1Alpha1ImageBuild build, string role, RunResult result, string? platform = null)
     {
-        var job = await Player.JobAsync(build, role, platform);
+        await RunAsync(await Player.JobAsync(build, role, platform), result);
+    }
+
+    public async Task RunAsync(V1Job job, RunResult result)
+    {
         var pod = await Player.StartAsync(job);
         _registry.Ran(job, result);
         await Player.EndAsync(job, pod, result);

@@ -119,13 +119,15 @@ public sealed partial class BuildTests(ApiServerFixture fixture)
         var failure = new RunFailure { Class = FailureClass.User, Reason = FailureReasons.RunStepFailed, Message = "A step failed.", Step = "[2/3] RUN make", ExitCode = 2 };
         var job = await story.Player.RunAsync(build, JobRoles.Build, new RunResult { Failure = failure, DurationSeconds = 3 }, Story.Amd64);
 
+        await Eventually.SoAsync("the other Job is going", () => story.Client.GetOrDefaultAsync<V1Job>(NamespacedName.Of(other), default), seen => seen?.Metadata.DeletionTimestamp is not null);
+        (await story.ReadAsync(build)).Status!.Conditions.IsTrue(Conditions.Complete).ShouldBeFalse("it still runs");
+        while (await story.Player.CollectAsync(story.Tenant)) { }
         var status = (await story.PhaseAsync(build, Phases.Failed)).Status!;
         (status.Failure!.Class, status.Failure.Reason, status.Failure.ExitCode).ShouldBe(("User", FailureReasons.RunStepFailed, 2));
         status.Failure.Log!.ShouldContain(job.Metadata.Name);
         status.Conditions.IsTrue(Conditions.Stalled).ShouldBeTrue();
         status.Conditions.IsTrue(Conditions.Complete).ShouldBeTrue();
         status.Platforms!.Select(platform => platform.Phase).ShouldBe([PlatformPhases.Failed, PlatformPhases.Cancelled]);
-        await Eventually.SoAsync("the other Job is going", () => story.Client.GetOrDefaultAsync<V1Job>(NamespacedName.Of(other), default), seen => seen?.Metadata.DeletionTimestamp is not null);
     }
 
     [Requirement("R16")]
@@ -264,7 +266,7 @@ public sealed partial class BuildTests(ApiServerFixture fixture)
               "attestations": [{"manifestDigest": "{{Story.Digest('6')}}", "predicateType": "https://slsa.dev/provenance/v1", "digest": "{{Story.Digest('9')}}", "size": 4211}]
             }
           ],
-          "startedAt": "-", "completedAt": "-", "duration": "-",
+          "publish": {"attempts": 1, "startedAt": "-"}, "requestedAt": "-", "startedAt": "-", "completedAt": "-", "duration": "-",
           "summary": {"platforms": "linux/amd64,linux/arm64", "cache": "22/24", "digest": "{{new string('f', 12)}}"}
         }
         """;

@@ -72,8 +72,9 @@ public sealed class RestartTests(ApiServerFixture fixture)
         await story.Player.StartAsync(await story.Player.JobAsync(build, JobRoles.Build, Story.Arm64));
         var failure = new RunFailure { Class = FailureClass.User, Reason = FailureReasons.RunStepFailed, Message = "A step failed." };
         await story.Player.RunAsync(build, JobRoles.Build, new RunResult { Failure = failure }, Story.Amd64);
-        await story.PhaseAsync(build, Phases.Failed);
+        await Eventually.SoAsync("the other Job is going", () => story.Player.JobsAsync(build), jobs => jobs.Any(job => job.Metadata.DeletionTimestamp is not null));
         while (await story.Player.CollectAsync(story.Tenant)) { }
+        await story.PhaseAsync(build, Phases.Failed);
         return story;
     }
 
