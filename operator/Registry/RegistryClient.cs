@@ -77,10 +77,16 @@ internal sealed class RegistryClient(HttpClient http, RegistryConnection connect
     }
 
     /// <summary>Under a tag or under its own digest; the registry must come to the same digest.</summary>
-    public async Task PutManifestAsync(string reference, ManifestBody manifest, CancellationToken token)
+    public async Task PutManifestAsync(string reference, ManifestBody manifest, CancellationToken token, DateTimeOffset? until = null)
     {
         var operation = $"PUT manifests/{reference}";
-        using var response = await SendAsync(HttpMethod.Put, $"manifests/{reference}", operation, () => Content(manifest.Bytes, manifest.MediaType), token);
+        var request = new RegistryRequest(HttpMethod.Put, new Uri(Root, $"manifests/{reference}"), operation)
+        {
+            Home = Root,
+            Body = () => Content(manifest.Bytes, manifest.MediaType),
+            Until = until,
+        };
+        using var response = await _transport.SendAsync(request, token);
         Compare(HeaderDigest(response), manifest.Digest, operation);
     }
 

@@ -13,6 +13,9 @@ internal sealed record RegistryRequest(HttpMethod Method, Uri Url, string Operat
     public Func<HttpContent>? Body { get; init; }
 
     public IReadOnlyList<string> Accept { get; init; } = [];
+
+    /// <summary>Not sent after this moment by the wall clock, also not as another try.</summary>
+    public DateTimeOffset? Until { get; init; }
 }
 
 /// <summary>Authorization, redirects, retries and the translation of faults, in one place for all calls.</summary>
@@ -130,6 +133,11 @@ internal sealed class RegistryTransport(HttpClient http, RegistryAuthorization a
         if (IsHome(request, url))
         {
             message.Headers.Authorization = authorization.Header;
+        }
+
+        if (time.GetUtcNow() >= request.Until)
+        {
+            throw new RegistryException(RegistryFault.TooLate, request.Operation, "the time in which this call may be made is over");
         }
 
         using var timeout = new CancellationTokenSource(CallTimeout, time);

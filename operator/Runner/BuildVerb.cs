@@ -23,6 +23,8 @@ internal sealed class BuildVerb(IProcessRunner processes, GitLookup git, IBuilde
         GuardClientSecret(build.Builder);
         var config = RunnerRegistry.Config(build.Output);
         using var registry = RunnerRegistry.Connect(build.Output, config, time);
+        var tags = new TagPublisher(registry, build.Publish ? build.Output.Tags : [], build.TagsUntil, log, time);
+        await RunnerRegistry.GuardAsync(build.Output, log, () => tags.RememberAsync(deadline.Token));
         var (cache, cacheConfig, cacheCredentialsMissing) = await CacheAsync(build.Cache);
         using var folder = new TemporaryFolder();
         var environment = Environment(folder, build.Output, config, cacheConfig);
@@ -43,20 +45,34 @@ internal sealed class BuildVerb(IProcessRunner processes, GitLookup git, IBuilde
         var files = new BuildctlFiles
         {
             Metadata = Path.Combine(folder.Path, "metadata.json"),
+            Ref = Path.Combine(folder.Path, "ref"),
             RegistryCa = build.Output.Ca is { } pem ? folder.Write("registry-ca.pem", pem) : null,
         };
-        var command = new ProcessCommand { Program = "buildctl", Arguments = BuildctlArgs.Of(build with { Cache = cache }, commit, files), Environment = environment };
+        var command = new BuildctlCommand
+        {
+            Process = new ProcessCommand { Program = "buildctl", Arguments = BuildctlArgs.Of(build with { Cache = cache }, commit, files), Environment = environment },
+            Builder = build.Builder,
+            RefFile = files.Ref,
+        };
         await log.WriteLineAsync($"Building {build.Output.Image} for {build.Platform} on {build.Builder.Name}{(commit is null ? "" : $" from {commit}")}");
 
         var progress = new ProgressReader();
-        var end = await new BuildctlRun(processes, probe, log, time).RunAsync(command, build.Builder.Address, progress, deadline.Over, interrupted);
+        var end = await new BuildctlRun(processes, probe, log, time).RunAsync(command, progress, deadline.Over, interrupted);
         report.Result = report.Result with { Cache = CacheStats.Of(progress) with { CredentialsMissing = cacheCredentialsMissing } };
         if (Failure(build with { Cache = cache }, end, progress, deadline) is { } failure)
         {
             throw new RunFailureException(failure);
         }
 
-        await RunnerRegistry.GuardAsync(build.Output, log, () => ReadBackAsync(build, registry, PushedDigest(files.Metadata), report, deadline.Token));
+        await RunnerRegistry.GuardAsync(build.Output, log, async () =>
+        {
+            var index = await ReadBackAsync(build, registry, PushedDigest(files.Metadata), report, deadline.Token);
+            if (build.Publish)
+            {
+                // Whose tag somebody else has moved is told so by Published: a publish Job decides then.
+                report.Result = report.Result with { Published = await tags.PutAsync(index, deadline.Token) is null };
+            }
+        });
     }
 
     private static void GuardClientSecret(BuilderEndpoint builder)
@@ -107,7 +123,7 @@ internal sealed class BuildVerb(IProcessRunner processes, GitLookup git, IBuilde
         {
             Class = FailureClass.Infrastructure,
             Reason = FailureReasons.BuilderLost,
-            Message = $"The builder {build.Builder.Name} fell silent and cannot be reached any more.",
+            Message = $"The builder {build.Builder.Name} fell silent and answers no more.",
         },
         { ExitCode: 0 } => null,
         _ => Classifier.Classify(new BuildctlFailure
@@ -127,10 +143,9 @@ internal sealed class BuildVerb(IProcessRunner processes, GitLookup git, IBuilde
             : throw new RunFailureException(FailureClass.Infrastructure, FailureReasons.ResultIncomplete, "buildctl ended well and did not say what it pushed.");
     }
 
-    private async Task ReadBackAsync(BuildDescription build, RegistryClient registry, string digest, RunReport report, CancellationToken token)
+    private async Task<ManifestBody> ReadBackAsync(BuildDescription build, RegistryClient registry, string digest, RunReport report, CancellationToken token)
     {
-        var publisher = new IndexPublisher(registry, log);
-        var (index, contents) = await publisher.AssembleAsync([digest], IndexPublisher.Expectation([build.Platform], build.Attestations), token);
+        var (index, contents) = await new IndexPublisher(registry).AssembleAsync([digest], IndexPublisher.Expectation([build.Platform], build.Attestations), token);
         report.Result = report.Result with
         {
             IndexDigest = build.Publish ? index.Digest : digest,
@@ -138,10 +153,6 @@ internal sealed class BuildVerb(IProcessRunner processes, GitLookup git, IBuilde
             Attestations = IndexPublisher.Attestations(contents),
         };
         await log.WriteLineAsync($"Pushed {build.Output.Image}@{report.Result.IndexDigest} with {contents.Statements.Count} attestations");
-        if (build.Publish)
-        {
-            await publisher.TagAsync(index, build.Output.Tags, token);
-            report.Result = report.Result with { Published = true };
-        }
+        return index;
     }
 }

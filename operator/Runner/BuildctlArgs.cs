@@ -7,6 +7,9 @@ internal sealed record BuildctlFiles
 {
     public required string Metadata { get; init; }
 
+    /// <summary>The builder's name for the solve, written as buildctl ends, also when it was interrupted.</summary>
+    public required string Ref { get; init; }
+
     /// <summary>The registry's own CA, for the tokens that buildctl fetches itself; the daemon has it from the pool's configuration.</summary>
     public string? RegistryCa { get; init; }
 }
@@ -19,10 +22,11 @@ internal sealed record BuildctlFiles
 internal static class BuildctlArgs
 {
     private const int ConnectSeconds = 15;
+    private const int ProbeSeconds = 5;
 
     public static IReadOnlyList<string> Of(BuildDescription build, string? commit, BuildctlFiles files) =>
     [
-        .. Connection(build.Builder),
+        .. Connection(build.Builder, ConnectSeconds),
         "build",
         "--frontend", "dockerfile.v0",
         .. Source(build, commit),
@@ -38,21 +42,29 @@ internal static class BuildctlArgs
         .. build.Cache is null ? [] : Cache(build.Cache, build.Output),
         .. files.RegistryCa is null ? [] : RegistryTls(build.Output, files.RegistryCa),
         "--metadata-file", files.Metadata,
+        "--ref-file", files.Ref,
         "--progress", "rawjson",
     ];
+
+    /// <summary>Asks for the workers: the least that a builder answers.</summary>
+    public static IReadOnlyList<string> Workers(BuilderEndpoint builder) => [.. Connection(builder, ProbeSeconds), "debug", "workers"];
+
+    /// <summary>Asks for the solves that run and have run: a line "STARTED ref" or "COMPLETE ref" each.</summary>
+    public static IReadOnlyList<string> Histories(BuilderEndpoint builder) =>
+        [.. Connection(builder, ProbeSeconds), "debug", "histories", "--format", "{{.Type}} {{.Record.Ref}}"];
 
     /// <summary>Of the authority, the client's certificate and its key.</summary>
     public static string[] CertificateFiles(BuilderEndpoint builder) =>
         [Path.Combine(builder.TlsDirectory, "ca.crt"), Path.Combine(builder.TlsDirectory, "tls.crt"), Path.Combine(builder.TlsDirectory, "tls.key")];
 
-    private static string[] Connection(BuilderEndpoint builder) =>
+    private static string[] Connection(BuilderEndpoint builder, int seconds) =>
     [
         "--addr", builder.Address,
         "--tlsservername", builder.ServerName,
         "--tlscacert", CertificateFiles(builder)[0],
         "--tlscert", CertificateFiles(builder)[1],
         "--tlskey", CertificateFiles(builder)[2],
-        "--timeout", ConnectSeconds.ToString(System.Globalization.CultureInfo.InvariantCulture),
+        "--timeout", seconds.ToString(System.Globalization.CultureInfo.InvariantCulture),
     ];
 
     private static string[] Source(BuildDescription build, string? commit)

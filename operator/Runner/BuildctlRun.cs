@@ -11,6 +11,17 @@ internal enum StopReason
 /// <summary>How a run of buildctl ended.</summary>
 internal sealed record BuildctlEnd(int ExitCode, StopReason Stopped);
 
+/// <summary>buildctl to run, and where.</summary>
+internal sealed record BuildctlCommand
+{
+    public required ProcessCommand Process { get; init; }
+
+    public required BuilderEndpoint Builder { get; init; }
+
+    /// <summary>Where buildctl writes the builder's name for the solve.</summary>
+    public required string RefFile { get; init; }
+}
+
 /// <summary>
 /// One run of buildctl: reads its progress, prints it, and stops it when its time is over, when this Job is told to end or
 /// when its builder is gone. It is interrupted first, so that the solve ends on the builder too, and killed only when
@@ -20,25 +31,28 @@ internal sealed class BuildctlRun(IProcessRunner processes, IBuilderProbe probe,
 {
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan WatchPeriod = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private DateTimeOffset _lastHeard;
 
-    public async Task<BuildctlEnd> RunAsync(ProcessCommand command, string address, ProgressReader progress, CancellationToken deadline, CancellationToken interrupted)
+    public async Task<BuildctlEnd> RunAsync(BuildctlCommand command, ProgressReader progress, CancellationToken deadline, CancellationToken interrupted)
     {
         _lastHeard = time.GetUtcNow();
-        using var process = processes.Start(command);
+        using var process = processes.Start(command.Process);
         using var over = new CancellationTokenSource();
         try
         {
             var reading = Task.WhenAll(ReadAsync(process.Error, progress), PrintAsync(process.Output));
-            var lost = BuilderLostAsync(address, over.Token);
+            var lost = BuilderLostAsync(command.Builder, over.Token);
             var reason = await StopReasonAsync(process.Exit, lost, deadline, interrupted);
             if (reason != StopReason.None)
             {
                 await log.WriteLineAsync($"Stopping buildctl: {reason}");
                 process.Interrupt();
                 await EndOrKillAsync(process);
+                if (reason != StopReason.BuilderLost)
+                {
+                    await new SolveEnd(probe, log, time).WaitAsync(command.Builder, command.RefFile);
+                }
             }
 
             await over.CancelAsync();
@@ -83,17 +97,16 @@ internal sealed class BuildctlRun(IProcessRunner processes, IBuilderProbe probe,
         }
     }
 
-    private async Task<bool> BuilderLostAsync(string address, CancellationToken over)
+    private async Task<bool> BuilderLostAsync(BuilderEndpoint builder, CancellationToken over)
     {
-        var watch = new BuilderWatch(Patience);
+        var watch = new BuilderWatch();
         using var timer = new PeriodicTimer(WatchPeriod, time);
         try
         {
             while (await timer.WaitForNextTickAsync(over))
             {
-                var quiet = time.GetUtcNow() - _lastHeard >= WatchPeriod;
-                var reachable = !quiet || await probe.IsReachableAsync(address, over);
-                if (watch.Observe(time.GetUtcNow(), _lastHeard, reachable))
+                // What it says while it is asked is an answer, too.
+                if (watch.Observe(HeardSince(time.GetUtcNow() - WatchPeriod) || await AnswersAsync(builder, over)))
                 {
                     return true;
                 }
@@ -104,6 +117,20 @@ internal sealed class BuildctlRun(IProcessRunner processes, IBuilderProbe probe,
             // The run is over.
         }
 
+        return false;
+    }
+
+    private bool HeardSince(DateTimeOffset moment) => _lastHeard > moment;
+
+    private async Task<bool> AnswersAsync(BuilderEndpoint builder, CancellationToken over)
+    {
+        var asked = time.GetUtcNow();
+        if (await probe.AnswersAsync(builder, over) || HeardSince(asked))
+        {
+            return true;
+        }
+
+        await log.WriteLineAsync($"{builder.Name} is silent and does not answer.");
         return false;
     }
 

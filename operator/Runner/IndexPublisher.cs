@@ -3,10 +3,10 @@ using Slipway.Registry;
 namespace Slipway.Runner;
 
 /// <summary>
-/// The commit point of a build: read what the platforms pushed, put it together, look whether it is whole, and only then let
-/// tags point at it. Doing it again changes nothing.
+/// What comes before the commit point of a build (<see cref="TagPublisher"/>): read what the platforms pushed, put it together
+/// and look whether it is whole.
 /// </summary>
-internal sealed class IndexPublisher(RegistryClient registry, TextWriter log)
+internal sealed class IndexPublisher(RegistryClient registry)
 {
     /// <summary>An index with everything that was asked for in it, or a failure.</summary>
     public async Task<(ManifestBody Index, IndexContents Contents)> AssembleAsync(
@@ -25,22 +25,6 @@ internal sealed class IndexPublisher(RegistryClient registry, TextWriter log)
         return IndexCheck.Problem(contents, expected) is { } problem
             ? throw new RunFailureException(FailureClass.Registry, FailureReasons.ResultIncomplete, $"What was pushed is not whole, no tag was moved: {problem}")
             : (index, contents);
-    }
-
-    public async Task TagAsync(ManifestBody index, IReadOnlyList<string> tags, CancellationToken token)
-    {
-        await registry.PutManifestAsync(index.Digest, index, token);
-        foreach (var tag in tags)
-        {
-            await registry.PutManifestAsync(tag, index, token);
-            var now = await registry.HeadManifestAsync(tag, token);
-            if (now != index.Digest)
-            {
-                throw new RunFailureException(FailureClass.Registry, FailureReasons.ResultIncomplete, $"The tag {tag} was put and does not point at {index.Digest}: something else moved it.");
-            }
-
-            await log.WriteLineAsync($"{tag} -> {index.Digest}");
-        }
     }
 
     public static IndexExpectation Expectation(IReadOnlyList<string> platforms, AttestationDescription attestations) =>

@@ -10,13 +10,19 @@ internal sealed class PublishVerb(TextWriter log, TimeProvider time)
             using var deadline = new Deadline(TimeSpan.FromSeconds(publish.TimeoutSeconds), time, interrupted);
             await deadline.GuardAsync(() => RunnerRegistry.GuardAsync(publish.Output, log, async () =>
             {
-                var publisher = new IndexPublisher(registry, log);
+                var tags = new TagPublisher(registry, publish.Output.Tags, publish.TagsUntil, log, time);
+                await tags.RememberAsync(deadline.Token);
+                var publisher = new IndexPublisher(registry);
                 var (index, contents) = await publisher.AssembleAsync(
                     [.. publish.Platforms.Select(platform => platform.Digest)],
                     IndexPublisher.Expectation([.. publish.Platforms.Select(platform => platform.Platform)], publish.Attestations),
                     deadline.Token);
                 report.Result = report.Result with { IndexDigest = index.Digest, Attestations = IndexPublisher.Attestations(contents) };
-                await publisher.TagAsync(index, publish.Output.Tags, deadline.Token);
+                if (await tags.PutAsync(index, deadline.Token) is { } moved)
+                {
+                    throw new RunFailureException(FailureClass.Registry, FailureReasons.TagMoved, $"Something else moved the tag {moved} of {publish.Output.Image} while this was being published: it is left alone.");
+                }
+
                 report.Result = report.Result with { Published = true };
             }));
         },

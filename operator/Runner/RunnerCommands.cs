@@ -23,7 +23,7 @@ internal static class RunnerCommands
         return
         [
             Verb<PrepareDescription>("prepare", "Find the commit that a branch or tag means.", DescriptionCheck.Problems, new PrepareVerb(git, log, time).RunAsync, log),
-            Verb<BuildDescription>("build", "Build one platform and push it by digest.", DescriptionCheck.Problems, new BuildVerb(processes, git, new BuilderProbe(time), log, time).RunAsync, log),
+            Verb<BuildDescription>("build", "Build one platform and push it by digest.", DescriptionCheck.Problems, new BuildVerb(processes, git, new BuilderProbe(processes, time), log, time).RunAsync, log),
             Verb<PublishDescription>("publish", "Merge what the platforms pushed into one index and tag it.", DescriptionCheck.Problems, new PublishVerb(log, time).RunAsync, log),
         ];
     }

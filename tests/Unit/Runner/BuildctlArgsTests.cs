@@ -22,6 +22,7 @@ public class BuildctlArgsTests
         var arguments = BuildctlArgs.Of(build, build.Commit, new BuildctlFiles
         {
             Metadata = "/tmp/run/metadata.json",
+            Ref = "/tmp/run/ref",
             RegistryCa = build.Output.Ca is null ? null : "/tmp/run/registry-ca.pem",
         });
         var text = string.Concat(arguments.Select(argument => argument.Replace("\n", "\\n", StringComparison.Ordinal) + "\n"));
@@ -40,5 +41,5 @@ public class BuildctlArgsTests
         arguments.ShouldContain("--import-cache");
     }
 
-    private static IReadOnlyList<string> Arguments(BuildDescription build) => BuildctlArgs.Of(build, build.Commit, new BuildctlFiles { Metadata = "m" });
+    private static IReadOnlyList<string> Arguments(BuildDescription build) => BuildctlArgs.Of(build, build.Commit, new BuildctlFiles { Metadata = "m", Ref = "r" });
 }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json;
 using NSubstitute;
 using Slipway.Registry;
@@ -18,7 +19,8 @@ public sealed class VerbTests : IAsyncLifetime
     private readonly TemporaryFolder _folder = new();
     private readonly SemaphoreSlim _probed = new(0);
     private FakeRegistry _registry = null!;
-    private bool _reachable = true;
+    private readonly ConcurrentQueue<bool> _solving = new();
+    private bool _answers = true;
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -125,6 +127,35 @@ public sealed class VerbTests : IAsyncLifetime
         result.Published.ShouldBeTrue();
         _registry.Manifests["1.0"].Bytes.ToArray().ShouldBe(Index.Bytes.ToArray());
         _registry.Manifests["latest"].Digest.ShouldBe(Index.Digest);
+    }
+
+    [Fact]
+    public async Task Build_WhenSomebodyMovesTheTagMeanwhile_LeavesItAndReportsWhatItPushed()
+    {
+        var newer = OciSamples.Image("newer");
+        var (result, _) = await BuildAsync(Build() with { Publish = true, Output = Output() with { Tags = ["1.0"] } }, process =>
+        {
+            _registry.Manifests["1.0"] = newer;
+            Succeed(process);
+        });
+        result.Failure.ShouldBeNull();
+        result.Published.ShouldBeFalse();
+        (result.IndexDigest, result.ImageDigest).ShouldBe((Index.Digest, Image.Digest));
+        _registry.Manifests["1.0"].Digest.ShouldBe(newer.Digest);
+    }
+
+    [Fact]
+    public async Task Build_WhenToldToEndOnceTheTagIsPut_HasSucceeded()
+    {
+        using var interrupted = new CancellationTokenSource();
+        _registry.Fault = context =>
+        {
+            if (context.Request.Method == "PUT" && context.Request.Path.Value!.EndsWith("/1.0", StringComparison.Ordinal)) interrupted.Cancel();
+            return Task.FromResult(false);
+        };
+        var result = await StartAsync(Build() with { Publish = true, Output = Output() with { Tags = ["1.0"] } }, Succeed, interrupted.Token);
+        result.Failure.ShouldBeNull();
+        result.Published.ShouldBeTrue();
     }
 
     [Fact]
@@ -313,12 +344,12 @@ public sealed class VerbTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Build_WhenBuildctlIsSilentAndTheBuilderIsGone_GivesTheBuilderUp()
+    public async Task Build_WhenBuildctlIsSilentAndTheBuilderDoesNotAnswer_GivesTheBuilderUpAtTheThirdTime()
     {
-        _reachable = false;
+        _answers = false;
         var running = StartAsync(Build(), process => process.OnInterrupt = () => process.End(1), Token);
         await _time.TimerAsync(TimeSpan.FromSeconds(10));
-        for (var ticks = 0; ticks < 7; ticks++)
+        for (var ticks = 0; ticks < 3; ticks++)
         {
             running.IsCompleted.ShouldBeFalse();
             _time.Advance(TimeSpan.FromSeconds(10));
@@ -327,7 +358,55 @@ public sealed class VerbTests : IAsyncLifetime
 
         var result = await running;
         $"{result.Failure!.Class} {result.Failure.Reason}".ShouldBe("Infrastructure BuilderLost");
-        result.DurationSeconds.ShouldBe(70);
+        result.DurationSeconds.ShouldBe(30);
+    }
+
+    [Fact]
+    public async Task Build_WhenBuildctlSpeaks_AsksNoBuilder()
+    {
+        _answers = false;
+        var started = new TaskCompletionSource<FakeProcess>();
+        var running = StartAsync(Build(), started.SetResult, Token);
+        var process = await started.Task;
+        await _time.TimerAsync(TimeSpan.FromSeconds(10));
+        for (var ticks = 0; ticks < 10; ticks++)
+        {
+            _time.Advance(TimeSpan.FromSeconds(9));
+            process.Say(error: $"line {ticks}\n");
+            while (!Log().Contains($"line {ticks}", StringComparison.Ordinal)) await Task.Yield();
+            _time.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        Succeed(process);
+        (await running).Failure.ShouldBeNull();
+        _probed.CurrentCount.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Build_WhenInterrupted_WaitsUntilTheSolveHasEndedOnTheBuilder()
+    {
+        using var interrupted = new CancellationTokenSource();
+        _solving.Enqueue(true);
+        var started = new TaskCompletionSource<FakeProcess>();
+        var running = StartAsync(
+            Build(),
+            process =>
+            {
+                process.OnInterrupt = () =>
+                {
+                    File.WriteAllText(process.Argument("--ref-file"), "tvj9eona1b0jlbq0tu4bq8oht");
+                    process.End(1);
+                };
+                started.SetResult(process);
+            },
+            interrupted.Token);
+        await started.Task;
+        await interrupted.CancelAsync();
+        await _time.TimerAsync(TimeSpan.FromSeconds(1));
+        running.IsCompleted.ShouldBeFalse();
+        _time.Advance(TimeSpan.FromSeconds(1));
+        (await running).Failure!.Reason.ShouldBe(FailureReasons.Interrupted);
+        Log().ShouldContain("The solve has ended on farm-linux-arm64-0.");
     }
 
     [Fact]
@@ -364,6 +443,22 @@ public sealed class VerbTests : IAsyncLifetime
         result.Failure!.Message.ShouldContain("linux/amd64 is missing.");
         result.Published.ShouldBeFalse();
         _registry.Manifests.ContainsKey("1.0").ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task Publish_WhenSomebodyMovesTheTagMeanwhile_LeavesIt()
+    {
+        var newer = OciSamples.Image("newer");
+        _registry.Fault = context =>
+        {
+            // Between the look at the tags and the index.
+            if (context.Request.Path.Value!.EndsWith(Index.Digest, StringComparison.Ordinal)) _registry.Manifests["1.0"] = newer;
+            return Task.FromResult(false);
+        };
+        var result = await PublishAsync(new PlatformIndex("linux/arm64", Index.Digest));
+        $"{result.Failure!.Class} {result.Failure.Reason}".ShouldBe("Registry TagMoved");
+        result.Failure.Message.ShouldContain("1.0");
+        _registry.Manifests["1.0"].Digest.ShouldBe(newer.Digest);
     }
 
     [Fact]
@@ -429,11 +524,20 @@ public sealed class VerbTests : IAsyncLifetime
     private IBuilderProbe Probe()
     {
         var probe = Substitute.For<IBuilderProbe>();
-        probe.IsReachableAsync(default!, default).ReturnsForAnyArgs(_ =>
+        probe.AnswersAsync(default!, default).ReturnsForAnyArgs(_ =>
         {
             _probed.Release();
-            return Task.FromResult(_reachable);
+            return Task.FromResult(_answers);
         });
+        probe.IsSolvingAsync(default!, default!, default).ReturnsForAnyArgs(_ => _solving.TryDequeue(out var solving) && solving);
         return probe;
+    }
+
+    private string Log()
+    {
+        lock (_log)
+        {
+            return _log.ToString();
+        }
     }
 }

@@ -1,0 +1,121 @@
+using Slipway.Registry;
+
+namespace Slipway.Runner;
+
+/// <summary>
+/// Moves tags, and never back: it looks at them when the run begins and again before it puts them, and a tag that somebody
+/// has moved meanwhile is theirs. Once the first tag is put the others follow, also when the run is told to end: half of them
+/// would be worse than all or none.
+/// </summary>
+internal sealed class TagPublisher(RegistryClient registry, IReadOnlyList<string> tags, DateTimeOffset? until, TextWriter log, TimeProvider time)
+{
+    /// <summary>For the rest of the tags; the pod has 60 s in all.</summary>
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(20);
+
+    private readonly Dictionary<string, string?> _before = new(StringComparer.Ordinal);
+
+    private static RunFailure TooLate => new()
+    {
+        Class = FailureClass.Infrastructure,
+        Reason = FailureReasons.Interrupted,
+        Message = "The pod slept past the time in which it may put tags: it put none after that.",
+    };
+
+    /// <summary>Where every tag points now.</summary>
+    public async Task RememberAsync(CancellationToken token)
+    {
+        foreach (var tag in tags)
+        {
+            _before[tag] = await NowAsync(tag, token);
+        }
+    }
+
+    /// <summary>Null once all tags point at the index; else the tag that somebody else has moved since the run began.</summary>
+    public async Task<string?> PutAsync(ManifestBody index, CancellationToken token)
+    {
+        foreach (var tag in tags)
+        {
+            if (await IsMovedAsync(tag, index, token))
+            {
+                return tag;
+            }
+        }
+
+        await registry.PutManifestAsync(index.Digest, index, token);
+        token.ThrowIfCancellationRequested();
+        using var grace = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
+        using var ending = token.Register(() => grace.CancelAfter(Grace));
+        foreach (var tag in tags)
+        {
+            // Another look right before, but for the first one, which was looked at just now.
+            if (tag != tags[0] && await IsMovedAsync(tag, index, grace.Token))
+            {
+                return tag;
+            }
+
+            await PutAsync(tag, index, grace.Token);
+        }
+
+        return null;
+    }
+
+    private async Task PutAsync(string tag, ManifestBody index, CancellationToken token)
+    {
+        await InTimeAsync(late => registry.PutManifestAsync(tag, index, late, until), token);
+        var now = await registry.HeadManifestAsync(tag, token);
+        if (now != index.Digest && now == _before.GetValueOrDefault(tag))
+        {
+            throw new RunFailureException(FailureClass.Registry, FailureReasons.ResultIncomplete, $"The registry took the tag {tag} and did not move it to {index.Digest}.");
+        }
+
+        await log.WriteLineAsync(now == index.Digest ? $"{tag} -> {index.Digest}" : $"{tag} -> {index.Digest}, and something else has moved it since");
+    }
+
+    /// <summary>By the wall clock, which goes on while a machine sleeps, and by a timer for the call itself.</summary>
+    private async Task InTimeAsync(Func<CancellationToken, Task> put, CancellationToken token)
+    {
+        var left = until - time.GetUtcNow();
+        if (left <= TimeSpan.Zero)
+        {
+            throw new RunFailureException(TooLate);
+        }
+
+        // What lies beyond a timer's reach is no limit.
+        using var late = new CancellationTokenSource(left < TimeSpan.FromDays(7) ? left.Value : Timeout.InfiniteTimeSpan, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(token, late.Token);
+        try
+        {
+            await put(either.Token);
+        }
+        catch (Exception e) when ((e is OperationCanceledException && late.IsCancellationRequested) || e is RegistryException { Fault: RegistryFault.TooLate })
+        {
+            throw new RunFailureException(TooLate);
+        }
+    }
+
+    private async Task<bool> IsMovedAsync(string tag, ManifestBody index, CancellationToken token)
+    {
+        var now = await registry.HeadManifestAsync(tag, token);
+        if (now == _before.GetValueOrDefault(tag) || now == index.Digest)
+        {
+            return false;
+        }
+
+        await log.WriteLineAsync($"{tag} pointed at {_before.GetValueOrDefault(tag) ?? "nothing"} when this run began and points at {now ?? "nothing"} now: it is left alone.");
+        return true;
+    }
+
+    /// <summary>A repository that the first push will make is refused to readers by some registries: there is no tag in it.</summary>
+    private async Task<string?> NowAsync(string tag, CancellationToken token)
+    {
+        try
+        {
+            return await registry.HeadManifestAsync(tag, token);
+        }
+        catch (RegistryException e) when (e.Fault is RegistryFault.Unauthorized or RegistryFault.Denied)
+        {
+            await log.WriteLineAsync($"registry: {e.Message}: {tag} counts as not there");
+            return null;
+        }
+    }
+}
