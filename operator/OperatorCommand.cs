@@ -4,6 +4,7 @@ using Slipway.Kube;
 using Slipway.Kube.Leadership;
 using Slipway.Pki;
 using Slipway.Pools;
+using Slipway.Tracing;
 
 namespace Slipway;
 
@@ -42,13 +43,15 @@ internal static class OperatorCommand
 
     private static readonly Option<int> HttpPort = new("--http-port") { Description = "Port of /healthz, /readyz and /metrics.", DefaultValueFactory = _ => 8080 };
 
+    private static readonly Option<Uri?> OtlpEndpoint = Address("--otlp-endpoint", "Where a trace of each build goes, by OTLP over HTTP: http://collector.observability:4318. Default: nowhere.");
+
     private static readonly Option<string?> Kubeconfig = new("--kubeconfig") { Description = "For an operator outside the cluster. Default: the pod's service account." };
 
     public static Command Create()
     {
         var command = new Command("operator", "Reconcile BuilderPools and ImageBuilds.")
         {
-            Namespace, RunnerImage, BuildkitImage, JobNodeSelector, UnschedulableAfter, NotStartedAfter, ServerCertificateLifetime, LeaderElect, HttpPort, Kubeconfig,
+            Namespace, RunnerImage, BuildkitImage, JobNodeSelector, UnschedulableAfter, NotStartedAfter, ServerCertificateLifetime, LeaderElect, HttpPort, OtlpEndpoint, Kubeconfig,
         };
         command.SetAction((parsed, cancellationToken) => OperatorHost.RunAsync(Settings(parsed), cancellationToken));
         return command;
@@ -61,6 +64,7 @@ internal static class OperatorCommand
         LeaderElection = parsed.GetValue(LeaderElect)
             ? new LeaderElectionOptions { Lease = new NamespacedName(parsed.GetRequiredValue(Namespace), "slipway") }
             : null,
+        Traces = parsed.GetValue(OtlpEndpoint) is { } endpoint ? OtlpOptions.Read(endpoint, Environment.GetEnvironmentVariable) : null,
         Pki = new PkiOptions { OperatorNamespace = parsed.GetRequiredValue(Namespace) },
         Pools = new PoolOptions
         {
@@ -86,6 +90,20 @@ internal static class OperatorCommand
             foreach (var twice in result.Tokens.GroupBy(token => token.Value.Split('=')[0]).Where(label => label.Count() > 1))
                 result.AddError($"{name}: label '{twice.Key}' is given more than once.");
         });
+        return option;
+    }
+
+    private static Option<Uri?> Address(string name, string description)
+    {
+        var option = new Option<Uri?>(name) { Description = description };
+        option.CustomParser = argument =>
+        {
+            var text = argument.Tokens[0].Value;
+            if (Uri.TryCreate(text, UriKind.Absolute, out var address) && address is { Scheme: "http" or "https", UserInfo: "", Query: "", Fragment: "" }) return address;
+            // What was given may hold a password.
+            argument.AddError($"{name}: must be http://host:port or https://host:port, without user name, password and query. Credentials go into {OtlpOptions.HeadersVariable}.");
+            return null;
+        };
         return option;
     }
 

@@ -21,6 +21,7 @@ using Slipway.Kube.Telemetry;
 using Slipway.Pki;
 using Slipway.Pools;
 using Slipway.Scheduling;
+using Slipway.Tracing;
 
 namespace Slipway;
 
@@ -39,6 +40,9 @@ internal sealed record OperatorSettings
     public required PoolOptions Pools { get; init; }
 
     public required BuildOptions Builds { get; init; }
+
+    /// <summary>Who takes traces; null: nobody, and nothing is kept for any.</summary>
+    public OtlpOptions? Traces { get; init; }
 
     /// <summary>See <see cref="OperatorOptions.Wire"/>.</summary>
     public Func<DelegatingHandler>? Wire { get; init; }
@@ -104,6 +108,8 @@ internal static class OperatorHost
         var app = builder.Build();
         var health = app.Services.GetRequiredService<OperatorHealth>();
         var metrics = app.Services.GetRequiredService<OperatorMetrics>();
+        // A pool's series are there before its first build.
+        app.Services.GetRequiredService<BuildMetrics>();
         app.Run(context => context.Request.Path == "/metrics" ? MetricsAsync(context, metrics) : ProbeAsync(context, health));
         return app;
     }
@@ -133,11 +139,13 @@ internal static class OperatorHost
     {
         services.AddSingleton<PoolValidation>(Validation.Errors);
         services.AddScheduling();
+        // Before the passes' own service: services stop in the opposite order, and the last passes may have a trace to tell.
+        if (settings.Traces is { } traces) services.AddTracing(traces);
         services.AddKubernetesOperator(options => (options.Cluster, options.LeaderElection, options.Wire) = (cluster, settings.LeaderElection, settings.Wire))
             .AddInformer<V1Pod>(SlipwayApi.ManagedBySelector)
             .AddInformer<V1Job>(SlipwayApi.ManagedBySelector)
             .AddPools(settings.Pools with { ServerVersion = server }, settings.Pki)
-            .AddBuilds(settings.Builds with { ServerKnowsPodReplacementPolicy = server >= new Version(1, 29) });
+            .AddBuilds(settings.Builds with { ServerKnowsPodReplacementPolicy = server >= new Version(1, 29), Traces = settings.Traces is not null });
     }
 
     /// <summary>Asked once: fields that an older server does not know, it drops without a word.</summary>

@@ -27,6 +27,9 @@ internal sealed record BuildOptions
     /// <summary>How long Jobs of failed builds stay for their logs.</summary>
     public TimeSpan KeepFailed { get; init; } = TimeSpan.FromDays(1);
 
+    /// <summary>Somebody takes traces: Jobs are told their context.</summary>
+    public bool Traces { get; init; }
+
     /// <summary>podReplacementPolicy is known to the API server (1.29 and later).</summary>
     public bool ServerKnowsPodReplacementPolicy { get; init; }
 }

@@ -19,6 +19,8 @@ internal static class BuildsRegistration
         builder.Services.AddSingleton(options);
         builder.Services.AddScoped<BuildObserver>();
         builder.Services.AddSingleton<TagTurns>();
+        builder.Services.AddSingleton<BuildMetrics>();
+        builder.Services.AddSingleton<BuildReporter>();
         return builder
             .AddInformer<V1Alpha1ImageBuild>()
             .AddIndex<V1Alpha1ImageBuild>(PoolRefIndex, build => [BuildSnapshot.PoolKeyOf(build).ToString()])

@@ -4,7 +4,6 @@ using Slipway.Api;
 using Slipway.Kube;
 using Slipway.Kube.Client;
 using Slipway.Kube.Controllers;
-using Slipway.Kube.Events;
 using Slipway.Kube.Informers;
 using Slipway.Kube.Writing;
 using Slipway.Pki;
@@ -29,7 +28,7 @@ internal sealed partial class ImageBuildController(
     ISlots slots,
     TagTurns turns,
     IClientCertificates certificates,
-    IEventRecorder events,
+    BuildReporter reporter,
     ILogger<ImageBuildController> logger) : IEntityController<V1Alpha1ImageBuild>
 {
     public async Task<ReconciliationResult<V1Alpha1ImageBuild>> ReconcileAsync(V1Alpha1ImageBuild entity, CancellationToken cancellationToken)
@@ -53,7 +52,7 @@ internal sealed partial class ImageBuildController(
         if (plan.WithdrawSlots) slots.Withdraw(NamespacedName.Of(entity));
         if (plan.Status.CompletedAt is not null) turns.Leave(entity);
         if (plan.DeleteBuild) return await DeleteAsync(entity, cancellationToken);
-        return ReconciliationResult<V1Alpha1ImageBuild>.Success(await ReportAsync(entity, plan, cancellationToken), plan.RequeueAfter);
+        return ReconciliationResult<V1Alpha1ImageBuild>.Success(await ReportAsync(snapshot, plan, cancellationToken), plan.RequeueAfter);
     }
 
     public Task DeletedAsync(NamespacedName key, CancellationToken cancellationToken)
@@ -81,11 +80,12 @@ internal sealed partial class ImageBuildController(
         return null;
     }
 
-    private async Task<V1Alpha1ImageBuild> ReportAsync(V1Alpha1ImageBuild build, BuildPlan plan, CancellationToken cancellationToken)
+    private async Task<V1Alpha1ImageBuild> ReportAsync(BuildSnapshot snapshot, BuildPlan plan, CancellationToken cancellationToken)
     {
+        var build = snapshot.Build;
         var reported = await statuses.WriteAsync(build, build with { Status = plan.Status }, cancellationToken);
         // After the write: only the pass that made the change tells of it.
-        if (ReadyTransition.Of(build, build.Status?.Conditions, plan.Status.Conditions) is { } news) events.Record(news);
+        reporter.Report(snapshot, plan.Status);
         if (build.Status?.Phase != plan.Status.Phase) LogPhase(NamespacedName.Of(build), plan.Status.Phase ?? "", plan.Status.Failure?.Reason ?? "");
         return reported;
     }

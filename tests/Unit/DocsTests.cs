@@ -1,11 +1,14 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
 using Prometheus;
+using NSubstitute;
 using Slipway.Api;
 using Slipway.Builds;
+using Slipway.Kube.Informers;
 using Slipway.Kube.Telemetry;
 using Slipway.Runner;
 using Slipway.Scheduling;
+using Slipway.Tracing;
 
 namespace Slipway.Tests.Unit;
 
@@ -45,7 +48,7 @@ public sealed partial class DocsTests
     {
         const BindingFlags All = BindingFlags.Instance | BindingFlags.NonPublic | BindingFlags.Public;
         var metrics = new OperatorMetrics();
-        var code = new object[] { metrics, new FarmMetrics(metrics) }
+        var code = new object[] { metrics, new FarmMetrics(metrics), new BuildMetrics(metrics, Substitute.For<IStore<V1Alpha1BuilderPool>>()), new TraceMetrics(metrics) }
             .SelectMany(holder => holder.GetType().GetFields(All).Select(field => field.GetValue(holder))).OfType<Collector>()
             .Select(metric => $"{metric.Name} {metric.GetType().Name.ToLowerInvariant()} {string.Join(',', metric.LabelNames)}");
 

@@ -18,7 +18,8 @@ public sealed partial class RoomsTests
         ["Cache"] = ["Api"],
         ["Scheduling"] = ["Api", "Kube"],
         ["Pools"] = ["Api", "Kube", "Pki", "Scheduling"],
-        ["Builds"] = ["Api", "Kube", "Pki", "Scheduling", "Cache", "Runner"],
+        ["Tracing"] = ["Kube"],
+        ["Builds"] = ["Api", "Kube", "Pki", "Scheduling", "Cache", "Tracing", "Runner"],
         [""] = ["Kube"],
     };
 

@@ -7,6 +7,7 @@ using Slipway.Api;
 using Slipway.Builds;
 using Slipway.Kube;
 using Slipway.Kube.Events;
+using Slipway.Kube.Telemetry;
 using Slipway.Kube.Writing;
 using Slipway.Pki;
 using Slipway.Scheduling;
@@ -31,7 +32,8 @@ public sealed class ImageBuildControllerTests
             new FakeStore<V1Alpha1ImageBuild>(_cluster, keys: build => Rivals.TagsOf(build).Concat(Rivals.GroupOf(build))), new FakeStore<V1Alpha1BuilderPool>(_cluster), new FakeStore<V1Job>(_cluster, keys: BuildObserver.OwnerOf), new FakeStore<V1Pod>(_cluster, keys: BuildObserver.OwnerOf),
             new FakeStore<V1Node>(_cluster), new FakeStore<V1Namespace>(_cluster), deleter, Options, _time);
         _controller = new ImageBuildController(
-            observer, _cluster, deleter, new StatusWriter(_cluster), _slots, new TagTurns(_time), _certificates, Substitute.For<IEventRecorder>(), NullLogger<ImageBuildController>.Instance);
+            observer, _cluster, deleter, new StatusWriter(_cluster), _slots, new TagTurns(_time), _certificates,
+            new BuildReporter(Substitute.For<IEventRecorder>(), new BuildMetrics(new OperatorMetrics(), new FakeStore<V1Alpha1BuilderPool>(_cluster))), NullLogger<ImageBuildController>.Instance);
     }
 
     [Fact]
