@@ -56,6 +56,9 @@ internal sealed class BenchPool : IAsyncDisposable
 
     public Tenant Tenant { get; }
 
+    /// <summary>The build's Job, as it was seen first.</summary>
+    public V1Job JobOf(string build) => SeenJobOf(build).Object;
+
     /// <summary>Returns when it is Ready.</summary>
     public static async Task<BenchPool> CreateAsync(FarmBed bed, string name, params PoolPlatform[] platforms)
     {
@@ -83,8 +86,7 @@ internal sealed class BenchPool : IAsyncDisposable
         await Tenant.CreateAsync(build);
         var ended = (await Wait.UntilAsync($"{name} has ended", Patience, () => Task.FromResult(EndOf(name)), seen => seen is not null, TimeSpan.FromMilliseconds(20)))!;
         if (ended.Object.Status!.Phase != Phases.Succeeded) throw new InvalidOperationException($"{name} failed, so there is nothing to measure: {ended.Object.Status.Failure?.Message}");
-        var job = _jobs.Seen.First(seen => seen.Object.Metadata.Labels[SlipwayApi.BuildLabel] == name && seen.Object.Metadata.Labels[SlipwayApi.RoleLabel] == JobRoles.Build);
-        return ((job.At - posted).TotalSeconds, (ended.At - posted).TotalSeconds);
+        return ((SeenJobOf(name).At - posted).TotalSeconds, (ended.At - posted).TotalSeconds);
     }
 
     /// <summary>Every builder comes back as another pod, with nothing on its disk.</summary>
@@ -98,6 +100,9 @@ internal sealed class BenchPool : IAsyncDisposable
     }
 
     public Task UntilAtZeroAsync() => UntilAsync("at zero", pool => pool.Status?.Platforms?.All(platform => platform is { Desired: 0, Builders: null or { Count: 0 } }) is true);
+
+    private Seen<V1Job> SeenJobOf(string build) =>
+        _jobs.Seen.First(seen => seen.Object.Metadata.Labels[SlipwayApi.BuildLabel] == build && seen.Object.Metadata.Labels[SlipwayApi.RoleLabel] == JobRoles.Build);
 
     private Seen<V1Alpha1ImageBuild>? EndOf(string name) =>
         _builds.Seen.FirstOrDefault(seen => seen.Object.Metadata.Name == name && seen.Object.Status?.Conditions.IsTrue(Conditions.Complete) is true);

@@ -13,7 +13,7 @@ internal sealed class Spectator : IAsyncDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
     private readonly ConcurrentDictionary<NamespacedName, TaskCompletionSource<long>> _jobs = [];
-    private readonly ConcurrentDictionary<NamespacedName, TaskCompletionSource<V1Alpha1ImageBuild>> _ends = [];
+    private readonly ConcurrentDictionary<NamespacedName, TaskCompletionSource<(V1Alpha1ImageBuild Build, long At)>> _ends = [];
     private readonly ConcurrentDictionary<NamespacedName, int> _revisions = [];
     private Watcher<V1Job>? _jobWatcher;
     private Watcher<V1Alpha1ImageBuild>? _buildWatcher;
@@ -30,7 +30,10 @@ internal sealed class Spectator : IAsyncDisposable
     public Task<long> FirstJobAsync(NamespacedName build) => Of(_jobs, build).Task.WaitAsync(Patience, TimeProvider.System);
 
     /// <summary>The build as it ended.</summary>
-    public Task<V1Alpha1ImageBuild> EndAsync(NamespacedName build) => Of(_ends, build).Task.WaitAsync(Patience, TimeProvider.System);
+    public async Task<V1Alpha1ImageBuild> EndAsync(NamespacedName build) => (await Of(_ends, build).Task.WaitAsync(Patience, TimeProvider.System)).Build;
+
+    /// <summary>The moment, by <see cref="Stopwatch"/>, at which the end was seen.</summary>
+    public async Task<long> EndSeenAsync(NamespacedName build) => (await Of(_ends, build).Task.WaitAsync(Patience, TimeProvider.System)).At;
 
     /// <summary>How many versions of the build there were up to now, the first one included.</summary>
     public int Revisions(NamespacedName build) => _revisions.GetValueOrDefault(build);
@@ -52,9 +55,10 @@ internal sealed class Spectator : IAsyncDisposable
     private void Hear(WatchEventKind kind, V1Alpha1ImageBuild build)
     {
         if (kind is not (WatchEventKind.Added or WatchEventKind.Modified)) return;
+        var seen = Stopwatch.GetTimestamp();
         var key = NamespacedName.Of(build);
         _revisions.AddOrUpdate(key, 1, (_, count) => count + 1);
-        if (build.Status?.CompletedAt is not null) Of(_ends, key).TrySetResult(build);
+        if (build.Status?.CompletedAt is not null) Of(_ends, key).TrySetResult((build, seen));
     }
 
     private static TaskCompletionSource<T> Of<T>(ConcurrentDictionary<NamespacedName, TaskCompletionSource<T>> all, NamespacedName key) =>

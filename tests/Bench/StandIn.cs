@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Text.Json.Nodes;
 using k8s.Models;
 using Slipway.Api;
@@ -23,6 +24,7 @@ internal sealed class StandIn : IAsyncDisposable
     private readonly KubeClient _client;
     private readonly ClusterPlayer _player;
     private readonly ConcurrentDictionary<string, TimeSpan> _runs = [];
+    private readonly ConcurrentDictionary<NamespacedName, long> _ended = [];
     private readonly ConcurrentDictionary<Task, bool> _work = [];
     private readonly ConcurrentDictionary<string, bool> _ending = [];
     private Watcher<V1Job>? _watcher;
@@ -45,6 +47,9 @@ internal sealed class StandIn : IAsyncDisposable
 
     /// <summary>How long Jobs of that namespace run.</summary>
     public void Runs(string space, TimeSpan time) => _runs[space] = time;
+
+    /// <summary>The moment, by <see cref="Stopwatch"/>, at which the last of the build's pods was about to be told of as ended.</summary>
+    public long LastPodEnd(NamespacedName build) => _ended[build];
 
     public Task StartBuildersAsync(V1Alpha1BuilderPool pool) => _player.StartBuildersAsync(pool);
 
@@ -78,7 +83,9 @@ internal sealed class StandIn : IAsyncDisposable
         var time = _runs.GetValueOrDefault(job.Metadata.NamespaceProperty, UsualRun);
         if (time == Forever) return;
         await Task.Delay(time, TimeProvider.System, CancellationToken.None);
-        await _player.EndAsync(job, pod, Result(job));
+        var result = Result(job);
+        _ended[new(job.Metadata.NamespaceProperty, job.Metadata.Labels[SlipwayApi.BuildLabel])] = Stopwatch.GetTimestamp();
+        await _player.EndAsync(job, pod, result);
     }
 
     /// <summary>In the foreground, pods go before their Job.</summary>

@@ -11,12 +11,17 @@ internal static class Farm
     private const int Runs = 3;
     private const int Sleep = 15;
 
+    /// <summary>Of a build that is long enough for what comes before and after it not to be most of it.</summary>
+    private const int LongSleep = 60;
+    private const int CachedRuns = 6;
+
     public static async Task RunAsync(Report report)
     {
         await using var bed = await FarmBed.StartAsync();
         await FromZeroAsync(report, bed);
         await ProgramAsync(report, bed);
         await TwoPlatformsAsync(report, bed);
+        await OverheadAsync(report, bed);
     }
 
     private static async Task FromZeroAsync(Report report, FarmBed bed)
@@ -79,6 +84,47 @@ internal static class Farm
         report.Add("two_platform_vs_slower_ratio", "x", ratios);
     }
 
+    /// <summary>The same builds by ImageBuilds and by buildctl alone, on one builder, in turn, now this first and now that.</summary>
+    private static async Task OverheadAsync(Report report, FarmBed bed)
+    {
+        report.Say($"{Runs} builds of {LongSleep} s and {CachedRuns} cached ones, by ImageBuild and by buildctl");
+        await using var pool = await BenchPool.CreateAsync(bed, "overhead", Platform(Amd64) with { Replicas = new PoolReplicas { Min = 1, Max = 1 } });
+        var cached = Dockerfile("cached", 0);
+        await pool.TimeAsync(Like(pool, "first", cached));
+        await using var plain = await PlainBuild.LikeAsync(bed.Client, pool.JobOf("first"));
+        // Both have a layer of their own to push the first time.
+        await plain.TimeAsync(cached);
+
+        var longer = new List<Pair>();
+        for (var run = 0; run < Runs; run++) longer.Add(await PairAsync(pool, plain, Numbered("long", run), Dockerfile(Numbered("slipway", run), LongSleep), Dockerfile(Numbered("plain", run), LongSleep), run));
+        report.Add("overhead_vs_buildctl_percent", "%", longer.Select(pair => ((pair.Slipway / pair.Plain) - 1) * 100));
+        report.Note("overhead_vs_buildctl_percent", Text(longer));
+
+        var quick = new List<Pair>();
+        for (var run = 0; run < CachedRuns; run++) quick.Add(await PairAsync(pool, plain, Numbered("cached", run), cached, cached, run));
+        report.Add("overhead_vs_buildctl_s", "s", quick.Select(pair => pair.Slipway - pair.Plain));
+        report.Note("overhead_vs_buildctl_s", Text(quick));
+    }
+
+    private static async Task<Pair> PairAsync(BenchPool pool, PlainBuild plain, string name, string dockerfile, string plainDockerfile, int run)
+    {
+        double? before = run % 2 == 0 ? null : await plain.TimeAsync(plainDockerfile);
+        var slipway = (await pool.TimeAsync(Like(pool, name, dockerfile))).ToEnd;
+        return new Pair(slipway, before ?? await plain.TimeAsync(plainDockerfile));
+    }
+
+    /// <summary>Whatever its name, of one image and so of one scope, with provenance and SBOM as builds have them by default.</summary>
+    private static V1Alpha1ImageBuild Like(BenchPool pool, string name, string dockerfile)
+    {
+        var build = pool.Tenant.Inline(name, dockerfile, Amd64);
+        return build with { Spec = build.Spec with { Output = build.Spec.Output with { Image = pool.Tenant.Repository("overhead") } } };
+    }
+
+    private static string Dockerfile(string name, int seconds) => string.Create(CultureInfo.InvariantCulture, $"FROM busybox:stable\nRUN echo {name} > /name && sleep {seconds}\n");
+
+    private static string Text(List<Pair> pairs) => string.Create(CultureInfo.InvariantCulture,
+        $"{pairs.Average(pair => pair.Slipway):0.00} s by ImageBuild, {pairs.Average(pair => pair.Plain):0.00} s by buildctl");
+
     private static PoolPlatform Platform(string platform) => new() { Platform = platform };
 
     private static V1Alpha1ImageBuild Sleeping(BenchPool pool, string name, int seconds, params string[] platforms)
@@ -88,4 +134,7 @@ internal static class Farm
     }
 
     private static string Numbered(string name, int number) => string.Create(CultureInfo.InvariantCulture, $"{name}-{number}");
+
+    /// <summary>Seconds of one build, either way.</summary>
+    private sealed record Pair(double Slipway, double Plain);
 }
