@@ -164,6 +164,10 @@ internal static class BuildFixture
         return job with { Pods = [pod] };
     }
 
+    /// <summary>As the API server keeps it with another spec: of the next generation.</summary>
+    public static V1Alpha1ImageBuild Edited(this V1Alpha1ImageBuild build, Func<ImageBuildSpec, ImageBuildSpec> edit) =>
+        build with { Metadata = build.Metadata with { Generation = build.Metadata.Generation + 1 }, Spec = edit(build.Spec) };
+
     public static BuildSnapshot Replace(this BuildSnapshot snapshot, BuildJob job) =>
         snapshot with { Jobs = [.. snapshot.Jobs.Select(candidate => candidate.Name == job.Name ? job : candidate)] };
 

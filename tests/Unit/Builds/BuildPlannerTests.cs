@@ -245,7 +245,7 @@ public sealed class BuildPlannerTests
     {
         var snapshot = Published();
         var finished = snapshot.After(BuildPlanner.Plan(snapshot));
-        var changed = finished with { Build = finished.Build with { Spec = finished.Build.Spec with { Rerun = "2" } } };
+        var changed = finished with { Build = finished.Build.Edited(spec => spec with { Rerun = "2" }) };
 
         var ending = BuildPlanner.Plan(changed);
         var again = BuildPlanner.Plan(changed with { Jobs = [], Build = changed.Build with { Status = ending.Status } });
@@ -262,7 +262,7 @@ public sealed class BuildPlannerTests
     {
         var snapshot = Published();
         var finished = snapshot.After(BuildPlanner.Plan(snapshot)).Later(TimeSpan.FromDays(3));
-        var changed = finished with { Jobs = [], Build = finished.Build with { Spec = finished.Build.Spec with { Rerun = "2" } } };
+        var changed = finished with { Jobs = [], Build = finished.Build.Edited(spec => spec with { Rerun = "2" }) };
 
         var plan = BuildPlanner.Plan(changed.Granted(Amd64, Arm64));
 

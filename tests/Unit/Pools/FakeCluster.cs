@@ -93,7 +93,9 @@ internal sealed class FakeCluster : IKubeClient
         var target = merged["status"] as JsonObject ?? [];
         foreach (var (name, value) in (JsonObject)status) target[name] = value?.DeepClone();
         merged["status"] = target.DeepClone();
-        return Task.FromResult(Save(KubernetesJson.Deserialize<T>(merged.ToJsonString())));
+        var written = KubernetesJson.Deserialize<T>(merged.ToJsonString());
+        StatusContract.Problem(Find<T>(key), written).ShouldBeNull();
+        return Task.FromResult(Save(written));
     }
 
     public Task<bool> DeleteAsync<T>(NamespacedName key, string? uid, PropagationPolicy propagation, CancellationToken cancellationToken)

@@ -4,7 +4,7 @@ using k8s;
 using k8s.Models;
 using Slipway.Kube.Client;
 
-namespace Slipway.Tests.E2E;
+namespace Slipway.Tests;
 
 /// <summary>Every version of a kind's objects as the API server's own watch tells them, also of those that are gone by the end.</summary>
 internal sealed class Recording<T> : IAsyncDisposable
