@@ -68,12 +68,14 @@ public sealed class Theatre : IAsyncDisposable
             var story = await Story.BeginAsync(server);
             var mask = new Mask(story);
             var mortal = mortalOn(server, mask);
+            await using var statuses = await StatusWatch.StartAsync(server.Client);
             Run run;
             await using (mortal)
             {
                 var stage = new Stage(server, story, mask, mortal, undisturbed);
                 await scenario.PlayAsync(stage);
                 run = await stage.RunAsync();
+                await statuses.CheckAsync();
             }
 
             if (undisturbed is not null) Compare(undisturbed, run);

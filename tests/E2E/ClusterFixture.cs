@@ -31,6 +31,7 @@ public sealed class ClusterFixture : IAsyncLifetime
     internal static readonly NamespacedName SharedPool = new(PoolNamespace, PoolName);
 
     private KubeClient? _client;
+    private StatusWatch? _statuses;
 
     internal ITestCluster Cluster { get; } = Environment.GetEnvironmentVariable("SLIPWAY_CLUSTER") == "k3s" ? new K3sCluster() : new LocalCluster();
 
@@ -41,6 +42,7 @@ public sealed class ClusterFixture : IAsyncLifetime
         await Cluster.StartAsync();
         var config = KubernetesClientConfiguration.BuildConfigFromConfigFile(Cluster.Kubeconfig);
         _client = new KubeClient(new OperatorOptions { Cluster = config, FieldManager = "e2e" }, TimeProvider.System);
+        _statuses = await StatusWatch.StartAsync(Client);
         await Client.ApplyAsync(new V1Namespace { ApiVersion = "v1", Kind = "Namespace", Metadata = new V1ObjectMeta { Name = PoolNamespace } }, default);
         await Client.ApplyAsync(Pool(SharedPool), default);
         await Wait.UntilAsync("the pool is Ready", TimeSpan.FromMinutes(3),
@@ -50,6 +52,19 @@ public sealed class ClusterFixture : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
+        try
+        {
+            if (_statuses is not null) await _statuses.CheckAsync();
+        }
+        finally
+        {
+            await EndAsync();
+        }
+    }
+
+    private async Task EndAsync()
+    {
+        if (_statuses is not null) await _statuses.DisposeAsync();
         if (_client is not null)
         {
             await Client.DeleteAsync<V1Alpha1BuilderPool>(SharedPool, null, PropagationPolicy.Background, default);

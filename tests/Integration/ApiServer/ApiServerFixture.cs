@@ -10,17 +10,27 @@ public sealed class ApiServerTests : ICollectionFixture<ApiServerFixture>
 public sealed class ApiServerFixture : LocalApiServer, IAsyncLifetime
 {
     private RunningOperator? _operator;
+    private StatusWatch? _statuses;
 
     public override async ValueTask InitializeAsync()
     {
         await base.InitializeAsync();
+        _statuses = await StatusWatch.StartAsync(Client);
         await StartOperatorAsync();
     }
 
     public override async ValueTask DisposeAsync()
     {
         await StopOperatorAsync();
-        await base.DisposeAsync();
+        try
+        {
+            if (_statuses is not null) await _statuses.CheckAsync();
+        }
+        finally
+        {
+            if (_statuses is not null) await _statuses.DisposeAsync();
+            await base.DisposeAsync();
+        }
     }
 
     internal async Task StartOperatorAsync() => _operator = await RunningOperator.StartAsync(OperatorSettings(), OperatorConfig());

@@ -87,6 +87,9 @@ public class LocalApiServer : IAsyncDisposable
     /// <summary>The same as a file, for an operator in a process of its own. Returns its path.</summary>
     internal string OperatorKubeconfig() => Write("operator.kubeconfig", Kubeconfig(_operatorToken));
 
+    /// <summary>The administrator's, as a file. Returns its path.</summary>
+    internal string Kubeconfig() => Write("admin.kubeconfig", Kubeconfig(_adminToken));
+
     /// <summary>The program itself as a process of its own, the only operator there.</summary>
     internal LoopbackService StartOperator(int port) => LoopbackService.Start(_folder, Path.Combine(AppContext.BaseDirectory, "slipway"),
         "operator", "--kubeconfig", OperatorKubeconfig(), "--leader-elect", "false", "--http-port", $"{port}",

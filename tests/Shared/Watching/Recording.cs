@@ -67,10 +67,17 @@ internal sealed class Recording<T> : IAsyncDisposable
                 Timeout = TimeSpan.FromHours(1),
                 Silence = TimeSpan.FromHours(2),
             };
-            await foreach (var change in client.WatchAsync<T>(watch, _stop.Token))
+            try
             {
-                resourceVersion = change.ResourceVersion ?? resourceVersion;
-                if (change.Object is { } version) Add(change.Kind, version);
+                await foreach (var change in client.WatchAsync<T>(watch, _stop.Token))
+                {
+                    resourceVersion = change.ResourceVersion ?? resourceVersion;
+                    if (change.Object is { } version) Add(change.Kind, version);
+                }
+            }
+            catch (Exception lost) when (lost is IOException or HttpRequestException)
+            {
+                // A connection that broke loses nothing: the server tells all since that version, or refuses.
             }
 
             await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System, _stop.Token);
