@@ -13,6 +13,9 @@ internal interface ITestCluster : IAsyncDisposable
 
     string Kubeconfig { get; }
 
+    /// <summary>The program.</summary>
+    string Kubectl { get; }
+
     /// <summary>The rootless BuildKit image of the pools.</summary>
     string BuildkitImage { get; }
 

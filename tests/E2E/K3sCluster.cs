@@ -29,6 +29,8 @@ internal sealed class K3sCluster : ITestCluster
 
     public string Kubeconfig => _kubeconfig;
 
+    public string Kubectl => "kubectl";
+
     public string BuildkitImage => "moby/buildkit:v0.32.2-rootless";
 
     public IReadOnlyList<string> Platforms => [System.Runtime.InteropServices.RuntimeInformation.OSArchitecture == System.Runtime.InteropServices.Architecture.Arm64 ? "linux/arm64" : "linux/amd64"];
@@ -53,7 +55,7 @@ internal sealed class K3sCluster : ITestCluster
             "--create-namespace", "--wait", "--values", "tests/E2E/values.yaml", "--set", string.Join(',', [$"image.repository={parts[0]}", $"image.tag={parts[1]}", .. values]));
     }
 
-    public Task<string> KubectlAsync(params string[] arguments) => Shell.RunAsync("kubectl", ["--kubeconfig", Kubeconfig, .. arguments]);
+    public Task<string> KubectlAsync(params string[] arguments) => Shell.RunAsync(Kubectl, ["--kubeconfig", Kubeconfig, .. arguments]);
 
     public Task<(string Url, string Commit)> PushAsync(string name, IReadOnlyDictionary<string, string> files)
     {

@@ -10,6 +10,8 @@ internal sealed class LocalCluster : ITestCluster
 
     public string Kubeconfig => Env["KUBECONFIG"];
 
+    public string Kubectl => Env["KUBECTL"];
+
     public string BuildkitImage => "moby/buildkit:v0.13.2-rootless";
 
     public IReadOnlyList<string> Platforms => ["linux/amd64", "linux/arm64"];
@@ -38,7 +40,7 @@ internal sealed class LocalCluster : ITestCluster
         await KubectlAsync("--namespace", "slipway-system", "rollout", "status", "deployment/slipway", "--timeout", "180s");
     }
 
-    public Task<string> KubectlAsync(params string[] arguments) => Shell.RunAsync(Env["KUBECTL"], ["--kubeconfig", Kubeconfig, .. arguments]);
+    public Task<string> KubectlAsync(params string[] arguments) => Shell.RunAsync(Kubectl, ["--kubeconfig", Kubeconfig, .. arguments]);
 
     public async Task<(string Url, string Commit)> PushAsync(string name, IReadOnlyDictionary<string, string> files)
     {
