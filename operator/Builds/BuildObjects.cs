@@ -173,6 +173,9 @@ internal static class BuildObjects
             TimeoutSeconds = Seconds(state.TimeLeft),
             Publish = state.Single,
             TagsUntil = state.Single ? TagsUntil(state, state.TimeLeft) : null,
+            TraceParent = state.Options.Traces
+                ? BuildTrace.TraceParent(state.Build.Metadata.Uid, state.BuildKey, JobRoles.Build, platform.ToString(), attempted.Attempts.Current)
+                : null,
         };
     }
 

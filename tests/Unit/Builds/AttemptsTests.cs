@@ -183,7 +183,7 @@ public sealed class AttemptsTests
     [Fact]
     public void Plan_WhenTheNodeOfAPublishJobIsLost_KeepsTheJobAsLongAsItMayPutTags()
     {
-        var snapshot = Publishing();
+        var snapshot = WhilePublishing();
         var publish = snapshot.Jobs.Single(job => job.Role == JobRoles.Publish);
         publish.Pods[0].Metadata.DeletionTimestamp = Now.UtcDateTime;
         var lost = snapshot.Replace(publish with { NodeLost = true });
@@ -201,7 +201,7 @@ public sealed class AttemptsTests
     [Fact]
     public void Plan_WhenPublishFails_PublishesAgainAndBuildsNothing()
     {
-        var snapshot = Publishing();
+        var snapshot = WhilePublishing();
         var publish = snapshot.Jobs.Single(job => job.Role == JobRoles.Publish);
         var failed = snapshot.Replace(publish.Ended(Failed(FailureClass.Registry, FailureReasons.RegistryUnavailable)));
         var seen = failed.After(BuildPlanner.Plan(failed));

@@ -93,7 +93,7 @@ internal static class BuildFixture
     }
 
     /// <summary>Both platforms are pushed, and the publish Job runs.</summary>
-    public static BuildSnapshot Publishing()
+    public static BuildSnapshot WhilePublishing()
     {
         var (snapshot, amd64, arm64) = BothRunning();
         var pushed = snapshot.Replace(amd64.Ended(Pushed("a"))).Replace(arm64.Ended(Pushed("b")));
@@ -102,7 +102,7 @@ internal static class BuildFixture
 
     public static BuildSnapshot Published()
     {
-        var publishing = Publishing();
+        var publishing = WhilePublishing();
         var publish = publishing.Jobs.Single(job => job.Role == JobRoles.Publish);
         return publishing.Replace(publish.Ended(new RunResult { IndexDigest = Digest("index"), Published = true }));
     }

@@ -54,7 +54,7 @@ public sealed class EndingTests
         BuildPlanner.Plan(Cancelled(Snapshot(OfCommit()))).Status.Phase.ShouldBe(Phases.Cancelled);
 
     [Fact]
-    public void Plan_WhenCancelledWhilePublishing_GoesOn() => BuildPlanner.Plan(Cancelled(Publishing())).Status.Phase.ShouldBe(Phases.Publishing);
+    public void Plan_WhenCancelledWhilePublishing_GoesOn() => BuildPlanner.Plan(Cancelled(WhilePublishing())).Status.Phase.ShouldBe(Phases.Publishing);
 
     [Fact]
     public void Plan_WhenCancelledAfterItsEnd_StaysWhatItIs()
@@ -137,7 +137,7 @@ public sealed class EndingTests
     [Fact]
     public void Plan_WhenTheSpecChangesWhileItPublishes_LetsThatEndByItself()
     {
-        var snapshot = Publishing();
+        var snapshot = WhilePublishing();
         var changed = snapshot with { Build = snapshot.Build with { Spec = snapshot.Build.Spec with { Rerun = "2" } } };
 
         var plan = BuildPlanner.Plan(changed);
@@ -176,7 +176,7 @@ public sealed class EndingTests
         var finished = snapshot.After(BuildPlanner.Plan(snapshot)).Later(TimeSpan.FromDays(1));
 
         finished.Build.Status!.RequestedAt.ShouldBe(finished.Build.Metadata.CreationTimestamp);
-        BuildPlanner.Plan(finished with { Build = finished.Build with { Spec = finished.Build.Spec with { Rerun = "2" } } }).Status.RequestedAt.ShouldBe(finished.Now.UtcDateTime);
+        BuildPlanner.Plan(finished with { Build = finished.Build.Edited(spec => spec with { Rerun = "2" }) }).Status.RequestedAt.ShouldBe(finished.Now.UtcDateTime);
     }
 
     private static BuildSnapshot Cancelled(BuildSnapshot snapshot) =>

@@ -45,8 +45,9 @@ internal sealed class ResyncWorld
     public void Restart()
     {
         _observer = new BuildObserver(
-            new FakeStore<V1Alpha1BuilderPool>(_cluster), new FakeStore<V1Job>(_cluster, keys: BuildObserver.OwnerOf),
-            new FakeStore<V1Pod>(_cluster, keys: BuildObserver.OwnerOf), new FakeStore<V1Namespace>(_cluster), new Deleter(_cluster), Options, _time);
+            new FakeStore<V1Alpha1ImageBuild>(_cluster, keys: build => Rivals.TagsOf(build).Concat(Rivals.GroupOf(build))), new FakeStore<V1Alpha1BuilderPool>(_cluster),
+            new FakeStore<V1Job>(_cluster, keys: BuildObserver.OwnerOf),
+            new FakeStore<V1Pod>(_cluster, keys: BuildObserver.OwnerOf), new FakeStore<V1Node>(_cluster), new FakeStore<V1Namespace>(_cluster), new Deleter(_cluster), Options, _time);
         _wake = _time.GetUtcNow();
     }
 

@@ -200,7 +200,7 @@ public sealed class TagPublisherTests : IAsyncLifetime
         if (context.Request.Method == "PUT" && context.Request.Path.Value!.EndsWith("/" + tag, StringComparison.Ordinal))
         {
             action();
-            if (hang) await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, context.RequestAborted);
+            if (hang) await new TaskCompletionSource().Task.WaitAsync(context.RequestAborted);
         }
 
         return false;
