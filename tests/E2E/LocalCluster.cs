@@ -27,7 +27,8 @@ internal sealed class LocalCluster : ITestCluster
     {
         await Shell.RunAsync("tests/cluster/cluster", "up");
         _env = ClusterEnv.Read();
-        _imageDigest = (await Shell.RunAsync("tests/image.sh", "slipway/slipway:dev")).Trim().Split('@')[^1];
+        // Both nodes run programs of this machine's own architecture.
+        _imageDigest = (await Shell.RunAsync("tests/image.sh", "slipway/slipway:dev", "amd64")).Trim().Split('@')[^1];
         await InstallAsync();
     }
 
