@@ -6,7 +6,6 @@ using Slipway.Runner;
 namespace Slipway.Tests.E2E;
 
 /// <summary>Whatever a person gets wrong ends Stalled with a class, a reason and a message, hangs nothing and moves no tag.</summary>
-[Collection(SharedPoolTests.Name)]
 public sealed class BadInputTests(ClusterFixture fixture)
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -155,11 +154,14 @@ public sealed class BadInputTests(ClusterFixture fixture)
         var status = (await tenant.EndOfAsync("app", TimeSpan.FromMinutes(2))).Status!;
 
         status.Failure.ShouldNotBeNull($"phase {status.Phase}");
-        (status.Failure!.Class, status.Failure.Reason).ShouldBe((failureClass.ToString(), reason), status.Failure.Message);
+        (status.Failure!.Class, status.Failure.Reason).ShouldBe((failureClass.ToString(), reason), $"{status.Failure.Message}\n{await LogsAsync(tenant)}");
         status.Failure.Message!.ShouldContain(message);
         status.Conditions.IsTrue(Conditions.Stalled).ShouldBeTrue();
         using var registry = new RegistryReader(fixture.Cluster.Registry);
         (await registry.DigestAsync(tenant.Repository("app"), "1")).ShouldBeNull();
         return status;
     }
+
+    /// <summary>They go with the namespace.</summary>
+    private Task<string> LogsAsync(Tenant tenant) => fixture.Cluster.KubectlAsync("--namespace", tenant.Name, "logs", "--selector", SlipwayApi.RoleLabel, "--tail", "-1");
 }

@@ -5,7 +5,6 @@ using Slipway.Kube;
 
 namespace Slipway.Tests.E2E;
 
-[Collection(SharedPoolTests.Name)]
 public sealed class BuildTests(ClusterFixture fixture)
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -29,6 +28,7 @@ public sealed class BuildTests(ClusterFixture fixture)
     [Fact]
     public async Task Build_OfABranchForTwoPlatforms_EndsInOneIndexWithEveryAttestation()
     {
+        using var node = await fixture.Shared.CountsOnNodeAsync();
         await using var tenant = await fixture.TenantAsync();
         var (url, commit) = await fixture.Cluster.PushAsync(tenant.Name, Program);
         await tenant.CreateAsync(tenant.Git("app", url, "main"));
@@ -45,6 +45,7 @@ public sealed class BuildTests(ClusterFixture fixture)
     [Fact]
     public async Task Build_OfTheSameCommitAgain_TakesItsStepsFromCacheAndPushesTheSameImages()
     {
+        using var node = await fixture.Shared.CountsOnNodeAsync();
         await using var tenant = await fixture.TenantAsync();
         var (url, _) = await fixture.Cluster.PushAsync(tenant.Name, Program);
         var created = await tenant.CreateAsync(tenant.Git("app", url, "main"));
@@ -94,6 +95,7 @@ public sealed class BuildTests(ClusterFixture fixture)
     [Fact]
     public async Task Build_WithoutAttestations_PushesNone()
     {
+        using var node = await fixture.Shared.CountsOnNodeAsync();
         await using var tenant = await fixture.TenantAsync();
         var build = tenant.Inline("app", "FROM busybox:stable\n");
         await tenant.CreateAsync(build with { Spec = build.Spec with { Attestations = new BuildAttestations { Provenance = "None", Sbom = false } } });

@@ -3,23 +3,33 @@ using k8s.Models;
 using Slipway.Api;
 using Slipway.Kube;
 using Slipway.Kube.Client;
+using Xunit.Sdk;
+using Xunit.v3;
 
 [assembly: AssemblyFixture(typeof(Slipway.Tests.E2E.ClusterFixture))]
+[assembly: TestCollectionOrderer(typeof(Slipway.Tests.E2E.StrikersFirst))]
 
 namespace Slipway.Tests.E2E;
 
-/// <summary>Tests that use the suite's own pool, one after the other.</summary>
-[CollectionDefinition(Name)]
-public sealed class SharedPoolTests
-{
-    public const string Name = "shared pool";
-}
-
-/// <summary>Tests that touch what all share: the operator, the nodes. One after the other, with no others beside them.</summary>
+/// <summary>Tests that can have no others beside them, and come after those that can.</summary>
 [CollectionDefinition(Name, DisableParallelization = true)]
 public sealed class ClusterTests
 {
     public const string Name = "cluster";
+}
+
+/// <summary>Tests that strike the operator. They come first, beside those that bear it; those that count on it come when they are done.</summary>
+[CollectionDefinition(Name)]
+public sealed class OperatorStrikes
+{
+    public const string Name = "strikes the operator";
+}
+
+internal sealed class StrikersFirst : ITestCollectionOrderer
+{
+    public IReadOnlyCollection<TTestCollection> OrderTestCollections<TTestCollection>(IReadOnlyCollection<TTestCollection> testCollections)
+        where TTestCollection : ITestCollection =>
+        [.. testCollections.OrderByDescending(collection => collection.TestCollectionDisplayName == OperatorStrikes.Name)];
 }
 
 /// <summary>The cluster of all suites here, one pool on it, and the few calls that tests make.</summary>
@@ -34,6 +44,8 @@ public sealed class ClusterFixture : IAsyncLifetime
     private StatusWatch? _statuses;
 
     internal ITestCluster Cluster { get; } = Environment.GetEnvironmentVariable("SLIPWAY_CLUSTER") == "k3s" ? new K3sCluster() : new LocalCluster();
+
+    internal Shared Shared { get; } = new();
 
     internal KubeClient Client => _client ?? throw new InvalidOperationException("The cluster has not been started.");
 

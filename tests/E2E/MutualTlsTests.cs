@@ -11,7 +11,6 @@ using Slipway.Kube.Informers;
 namespace Slipway.Tests.E2E;
 
 /// <summary>A builder talks to nobody but the builds of its pool.</summary>
-[Collection(SharedPoolTests.Name)]
 public sealed class MutualTlsTests(ClusterFixture fixture)
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -78,7 +77,7 @@ public sealed class MutualTlsTests(ClusterFixture fixture)
     private async Task<string> BuilderAddressAsync()
     {
         var page = await fixture.Client.ListPageAsync<V1Pod>(
-            new ListQuery { Namespace = ClusterFixture.PoolNamespace, LabelSelector = $"{SlipwayApi.ComponentLabel}={SlipwayApi.BuilderComponent}" }, Cancel);
+            new ListQuery { Namespace = ClusterFixture.PoolNamespace, LabelSelector = $"{SlipwayApi.ComponentLabel}={SlipwayApi.BuilderComponent},{SlipwayApi.PoolLabel}={ClusterFixture.PoolName}" }, Cancel);
         return page.Items[0].Status.PodIP;
     }
 }

@@ -4,7 +4,6 @@ using Slipway.Kube;
 namespace Slipway.Tests.E2E;
 
 /// <summary>The local cluster's network enforces no policies: that a policy is there, and names this API server, is all that can be seen.</summary>
-[Collection(SharedPoolTests.Name)]
 public sealed class NetworkPolicyTests(ClusterFixture fixture)
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;

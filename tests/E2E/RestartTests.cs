@@ -10,7 +10,7 @@ using Slipway.Kube.Leadership;
 namespace Slipway.Tests.E2E;
 
 /// <summary>The leader goes in the middle of a build, and nothing is lost or done twice.</summary>
-[Collection(ClusterTests.Name)]
+[Collection(OperatorStrikes.Name)]
 public sealed class RestartTests(ClusterFixture fixture)
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -34,23 +34,34 @@ public sealed class RestartTests(ClusterFixture fixture)
 
     private async Task SurvivesAsync(Func<V1Pod, Task> strike)
     {
+        using var strikes = await fixture.Shared.StrikesOperatorAsync();
+        using var node = await fixture.Shared.CountsOnNodeAsync();
         await using var tenant = await fixture.TenantAsync();
         await using var jobs = await tenant.JobsAsync();
         var build = tenant.Inline("app", Slow);
-        await tenant.CreateAsync(build with { Spec = build.Spec with { BuildArgs = [new BuildArg { Name = "NONCE", Value = tenant.Name }] } });
-        await Wait.UntilAsync("every platform is building", TimeSpan.FromMinutes(1), () => tenant.ReadAsync("app"),
-            seen => seen.Status?.Platforms?.Count == fixture.Cluster.Platforms.Count && seen.Status.Platforms.All(platform => platform.Phase == PlatformPhases.Building));
+        using (await fixture.Shared.ChangesLeaderAsync())
+        {
+            await tenant.CreateAsync(build with { Spec = build.Spec with { BuildArgs = [new BuildArg { Name = "NONCE", Value = tenant.Name }] } });
+            await Wait.UntilAsync("every platform is building", TimeSpan.FromMinutes(1), () => tenant.ReadAsync("app"),
+                seen => seen.Status?.Platforms?.Count == fixture.Cluster.Platforms.Count && seen.Status.Platforms.All(platform => platform.Phase == PlatformPhases.Building));
 
-        var before = await HolderAsync();
-        var struck = TimeProvider.System.GetTimestamp();
-        await strike(await LeaderAsync(before));
-        var after = await Wait.UntilAsync("another process leads", TimeSpan.FromMinutes(1), HolderAsync, holder => holder is not "" && holder != before);
-        TestContext.Current.TestOutputHelper!.WriteLine($"{after} leads {TimeProvider.System.GetElapsedTime(struck).TotalSeconds:0.0} s after the end of {before}");
+            await ChangeLeaderAsync(strike);
+        }
+
         var status = (await tenant.EndOfAsync("app")).Status!;
 
         status.Phase.ShouldBe(Phases.Succeeded, status.Failure?.Message);
         jobs.Objects.Where(job => RoleOf(job) == JobRoles.Build).Select(job => job.Metadata.Annotations[SlipwayApi.PlatformAnnotation]).ShouldBe(fixture.Cluster.Platforms, ignoreOrder: true);
         jobs.Objects.Count(job => RoleOf(job) == JobRoles.Publish).ShouldBe(fixture.Cluster.Platforms.Count > 1 ? 1 : 0);
+    }
+
+    private async Task ChangeLeaderAsync(Func<V1Pod, Task> strike)
+    {
+        var before = await HolderAsync();
+        var struck = TimeProvider.System.GetTimestamp();
+        await strike(await LeaderAsync(before));
+        var after = await Wait.UntilAsync("another process leads", TimeSpan.FromMinutes(1), HolderAsync, holder => holder is not "" && holder != before);
+        TestContext.Current.TestOutputHelper!.WriteLine($"{after} leads {TimeProvider.System.GetElapsedTime(struck).TotalSeconds:0.0} s after the end of {before}");
     }
 
     private static string RoleOf(V1Job job) => job.Metadata.Labels[SlipwayApi.RoleLabel];

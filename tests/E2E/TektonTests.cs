@@ -13,7 +13,6 @@ namespace Slipway.Tests.E2E;
 /// The sample Task's steps as its YAML has them, as the ServiceAccount of its own RBAC. What Tekton does is done here: params and
 /// the results' paths are put into env values. That Tekton itself takes the Task is not shown: its CRD is not there.
 /// </summary>
-[Collection(SharedPoolTests.Name)]
 public sealed partial class TektonTests(ClusterFixture fixture)
 {
     [Fact]

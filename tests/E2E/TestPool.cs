@@ -9,6 +9,9 @@ internal static class TestPool
     /// <summary>The label of the namespaces whose builds the pools of tests take.</summary>
     public const string Label = "e2e";
 
+    /// <summary>Tests run beside each other: none of them waits for another's builds.</summary>
+    private const int Slots = 16;
+
     /// <summary>A pool of all platforms of the cluster, which takes builds of the tests' namespaces.</summary>
     public static V1Alpha1BuilderPool Of(ITestCluster cluster, NamespacedName key) => new()
     {
@@ -16,7 +19,7 @@ internal static class TestPool
         Spec = new BuilderPoolSpec
         {
             Image = cluster.BuildkitImage,
-            Platforms = [.. cluster.Platforms.Select(platform => new PoolPlatform { Platform = platform })],
+            Platforms = [.. cluster.Platforms.Select(platform => new PoolPlatform { Platform = platform, BuildsPerBuilder = Slots })],
             Registries = [.. cluster.Mirrors, new PoolRegistry { Host = cluster.Registry.Host, PlainHttp = cluster.Registry.PlainHttp ? true : null, Ca = cluster.Registry.Ca }],
             Cache = new PoolCache { Registry = new PoolRegistryCache { Repository = $"{cluster.Registry.Host}/cache", CredentialsSecretRef = new LocalReference { Name = Tenant.PushSecret } } },
             AllowedNamespaces = new AllowedNamespaces { From = "Selector", Selector = new V1LabelSelector { MatchLabels = new Dictionary<string, string> { [Label] = "true" } } },

@@ -3,18 +3,19 @@ using Slipway.Api;
 
 namespace Slipway.Tests.E2E.Farm;
 
-/// <summary>Certificates that end while builds go on. The operator itself is changed for it, so no other test runs beside.</summary>
-[Collection(ClusterTests.Name)]
+/// <summary>Certificates that end while builds go on. The operator itself is changed for it, so no test of the farm runs beside.</summary>
+[Collection(OperatorStrikes.Name)]
 public sealed class CertificateTests(ClusterFixture fixture)
 {
     [Fact]
     public async Task Certificates_AtALifetimeOfTwoMinutes_RotateDuringBuilds()
     {
         await using var evidence = new Evidence(nameof(Certificates_AtALifetimeOfTwoMinutes_RotateDuringBuilds));
-        await fixture.Cluster.InstallAsync("serverCertificateLifetime=2m");
+        using var strikes = await fixture.Shared.StrikesOperatorAsync();
+        await InstallAsync("serverCertificateLifetime=2m");
         try
         {
-            await using var farm = await TestFarm.StartAsync(fixture, TestFarm.Platform(fixture.Cluster.Platforms[0], builders: 2, slots: 1));
+            await using var farm = await TestFarm.StartBesideStrikesAsync(fixture, TestFarm.Platform(fixture.Cluster.Platforms[0], builders: 2, slots: 1));
             var serials = new HashSet<string>();
             var lines = new List<string>();
             var until = TimeProvider.System.GetUtcNow() + (Sample.TakesAll ? TimeSpan.FromMinutes(10) : TimeSpan.FromSeconds(130));
@@ -40,7 +41,14 @@ public sealed class CertificateTests(ClusterFixture fixture)
         }
         finally
         {
-            await fixture.Cluster.InstallAsync();
+            await InstallAsync();
         }
+    }
+
+    /// <summary>Others may be killing the operator, which is fine, but not while its pods are replaced.</summary>
+    private async Task InstallAsync(params string[] values)
+    {
+        using var leadership = await fixture.Shared.ChangesLeaderAsync();
+        await fixture.Cluster.InstallAsync(values);
     }
 }

@@ -4,7 +4,6 @@ using Slipway.Api;
 namespace Slipway.Tests.E2E.Farm;
 
 /// <summary>What happens to nodes happens to their builders. Jobs run on the other node, so that it is the builder alone that a test strikes.</summary>
-[Collection(ClusterTests.Name)]
 public sealed class NodeTests(ClusterFixture fixture)
 {
     private const string Node = "node-arm64";
@@ -18,6 +17,7 @@ public sealed class NodeTests(ClusterFixture fixture)
     {
         SkipUnlessLocal();
         await using var evidence = new Evidence(nameof(NodeOfABuilderNotReady_ItTakesNoBuildsAndOthersDo));
+        using var node = await fixture.Shared.StrikesNodeAsync();
         await using var farm = await TestFarm.StartAsync(fixture, Platforms);
         await using var nodes = await Recording<V1Node>.StartAsync(fixture.Client, null);
         long lost;
@@ -50,6 +50,7 @@ public sealed class NodeTests(ClusterFixture fixture)
     {
         SkipUnlessLocal();
         await using var evidence = new Evidence(nameof(Cordoned_TheBuilderTakesNoBuildsAndEndsItsOwn));
+        using var node = await fixture.Shared.StrikesNodeAsync();
         await using var farm = await TestFarm.StartAsync(fixture, Platforms[0]);
         await using var nodes = await Recording<V1Node>.StartAsync(fixture.Client, null);
         await farm.CreateAsync(farm.Sleeping("running", 25, Struck));
@@ -84,6 +85,7 @@ public sealed class NodeTests(ClusterFixture fixture)
     {
         SkipUnlessLocal();
         await using var evidence = new Evidence(nameof(Drained_InTheMiddleOfARun_LosesNoBuild));
+        using var node = await fixture.Shared.StrikesNodeAsync();
         await using var farm = await TestFarm.StartAsync(fixture, Platforms[0]);
         await using var nodes = await Recording<V1Node>.StartAsync(fixture.Client, null);
         await farm.CreateAsync(farm.Sleeping("running", Sample.TakesAll ? 60 : 45, Struck));
