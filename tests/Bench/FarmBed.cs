@@ -63,7 +63,7 @@ internal sealed class BenchPool : IAsyncDisposable
     public static async Task<BenchPool> CreateAsync(FarmBed bed, string name, params PoolPlatform[] platforms)
     {
         var key = new NamespacedName($"bench-{name}-{Guid.NewGuid():N}"[..24], "farm");
-        var tenant = await Tenant.CreateAsync(bed.Client, bed.Cluster, key, key.Namespace);
+        var tenant = await Tenant.CreateAsync(bed.Client, bed.Cluster.Registry, key, key.Namespace);
         var pool = new BenchPool(bed, key, tenant, await tenant.JobsAsync(), await Recording<V1Alpha1ImageBuild>.StartAsync(bed.Client, key.Namespace));
         var wanted = TestPool.Of(bed.Cluster, key);
         await bed.Client.CreateAsync(wanted with { Spec = wanted.Spec with { Platforms = platforms, Scaling = new PoolScaling { IdleAfter = "10s" } } }, default);

@@ -3,6 +3,7 @@ using k8s.Models;
 using Slipway.Api;
 using Slipway.Kube;
 using Slipway.Kube.Client;
+using Slipway.Tests.E2E.Faults;
 using Xunit.Sdk;
 using Xunit.v3;
 
@@ -42,6 +43,7 @@ public sealed class ClusterFixture : IAsyncLifetime
 
     private KubeClient? _client;
     private StatusWatch? _statuses;
+    private RegistryProxy? _proxy;
 
     internal ITestCluster Cluster { get; } = Environment.GetEnvironmentVariable("SLIPWAY_CLUSTER") == "k3s" ? new K3sCluster() : new LocalCluster();
 
@@ -52,6 +54,7 @@ public sealed class ClusterFixture : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         await Cluster.StartAsync();
+        if (Cluster.HostAddress is { } address) _proxy = await RegistryProxy.StartAsync(Cluster.Registry, address);
         var config = KubernetesClientConfiguration.BuildConfigFromConfigFile(Cluster.Kubeconfig);
         _client = new KubeClient(new OperatorOptions { Cluster = config, FieldManager = "e2e" }, TimeProvider.System);
         _statuses = await StatusWatch.StartAsync(Client);
@@ -83,12 +86,23 @@ public sealed class ClusterFixture : IAsyncLifetime
             _client.Dispose();
         }
 
+        if (_proxy is not null) await _proxy.DisposeAsync();
         await Cluster.DisposeAsync();
     }
 
-    internal V1Alpha1BuilderPool Pool(NamespacedName key) => TestPool.Of(Cluster, key);
+    /// <summary>A registry that a test can make do as it likes.</summary>
+    internal RegistryProxy Proxy
+    {
+        get
+        {
+            if (_proxy is null) Assert.Skip("Pods do not reach the tests' own machine here: local cluster only.");
+            return _proxy;
+        }
+    }
+
+    internal V1Alpha1BuilderPool Pool(NamespacedName key) => TestPool.Of(Cluster, key, _proxy?.OfThePool ?? []);
 
     /// <summary>A namespace of the test's own, admitted by the pool, with the Secret that pushes need. It is deleted with the test.</summary>
-    internal Task<Tenant> TenantAsync(bool admitted = true, string? password = null, NamespacedName? pool = null, string? name = null) =>
-        Tenant.CreateAsync(Client, Cluster, pool ?? SharedPool, name ?? $"e2e-{Guid.NewGuid():N}"[..16], admitted, password);
+    internal Task<Tenant> TenantAsync(bool admitted = true, string? password = null, NamespacedName? pool = null, string? name = null, TestRegistry? registry = null) =>
+        Tenant.CreateAsync(Client, registry ?? Cluster.Registry, pool ?? SharedPool, name ?? $"e2e-{Guid.NewGuid():N}"[..16], admitted, password);
 }

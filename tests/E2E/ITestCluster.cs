@@ -24,10 +24,13 @@ internal interface ITestCluster : IAsyncDisposable
     /// <summary>The registry that builds push to.</summary>
     TestRegistry Registry { get; }
 
+    /// <summary>An address of this machine that pods reach; null where there is none.</summary>
+    string? HostAddress { get; }
+
     /// <summary>Entries for a pool's spec.registries beside the push registry's own.</summary>
     IReadOnlyList<Api.PoolRegistry> Mirrors { get; }
 
-    /// <summary>Makes a repository with these files in one commit on branch main; returns its address and the commit.</summary>
+    /// <summary>Makes a repository with these files in one commit on branch main, or, where it is there, puts one more commit on that; returns its address and the commit.</summary>
     Task<(string Url, string Commit)> PushAsync(string name, IReadOnlyDictionary<string, string> files);
 }
 

@@ -18,6 +18,8 @@ internal sealed class LocalCluster : ITestCluster
 
     public TestRegistry Registry => new(Env["REGISTRY"], Env["REGISTRY_USER"], Env["REGISTRY_PASSWORD"], Env["REGISTRY_CA"]);
 
+    public string? HostAddress => Env["HOST_ADDRESS"];
+
     public IReadOnlyList<PoolRegistry> Mirrors =>
         [new PoolRegistry { Host = "docker.io", Mirrors = [Env["HUB"]] }, new PoolRegistry { Host = Env["HUB"], PlainHttp = true }];
 
@@ -49,12 +51,18 @@ internal sealed class LocalCluster : ITestCluster
         try
         {
             foreach (var (path, content) in files) await File.WriteAllTextAsync(Path.Combine(work, path), content);
+            var bare = Path.Combine(Env["GIT_ROOT"], $"{name}.git");
             await Shell.RunAsync("git", "-C", work, "init", "-q", "-b", "main");
+            if (Directory.Exists(bare))
+            {
+                await Shell.RunAsync("git", "-C", work, "fetch", "-q", bare, "main");
+                await Shell.RunAsync("git", "-C", work, "update-ref", "refs/heads/main", "FETCH_HEAD");
+            }
+
             await Shell.RunAsync("git", "-C", work, "add", ".");
             await Shell.RunAsync("git", "-C", work, "-c", "user.name=e2e", "-c", "user.email=e2e@example.com", "-c", "commit.gpgsign=false", "commit", "-qm", "e2e");
-            var bare = Path.Combine(Env["GIT_ROOT"], $"{name}.git");
             await Shell.RunAsync("git", "init", "-q", "--bare", "-b", "main", bare);
-            await Shell.RunAsync("git", "-C", work, "push", "-q", "--force", bare, "main");
+            await Shell.RunAsync("git", "-C", work, "push", "-q", bare, "main");
             return ($"{Env["GIT_URL"]}/{name}.git", (await Shell.RunAsync("git", "-C", work, "rev-parse", "HEAD")).Trim());
         }
         finally

@@ -1,6 +1,7 @@
 using System.Globalization;
 using k8s.Models;
 using Slipway.Kube.Client;
+using Slipway.Tests.E2E.Faults;
 
 namespace Slipway.Tests.E2E;
 
@@ -30,7 +31,7 @@ public sealed class OperatorTests(ClusterFixture fixture)
 
     private static int ResidentKilobytes(V1Pod pod)
     {
-        var line = OperatorProcess.Read($"/proc/{OperatorProcess.Find(pod)}", "status").Split('\n').Single(line => line.StartsWith("VmRSS:", StringComparison.Ordinal));
+        var line = PodProcesses.Read($"/proc/{OperatorProcess.Find(pod)}", "status").Split('\n').Single(line => line.StartsWith("VmRSS:", StringComparison.Ordinal));
         return int.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
     }
 }

@@ -1,11 +1,11 @@
 using System.Diagnostics;
-using System.Globalization;
 using k8s.Models;
 using Slipway.Api;
 using Slipway.Builds;
 using Slipway.Kube;
 using Slipway.Kube.Client;
 using Slipway.Kube.Leadership;
+using Slipway.Tests.E2E.Faults;
 
 namespace Slipway.Tests.E2E;
 
@@ -73,30 +73,9 @@ public sealed class RestartTests(ClusterFixture fixture)
     private Task<V1Pod> LeaderAsync(string holder) => fixture.Client.GetAsync<V1Pod>(new NamespacedName(OperatorNamespace, holder.Split('_')[0]), Cancel);
 }
 
-/// <summary>The operator's process on this machine, by the pod's uid in its cgroup: never by name.</summary>
+/// <summary>The operator's process on this machine: never by name alone.</summary>
 internal static class OperatorProcess
 {
-    public static int Find(V1Pod pod)
-    {
-        foreach (var folder in Directory.EnumerateDirectories("/proc"))
-        {
-            if (!int.TryParse(Path.GetFileName(folder), NumberStyles.None, CultureInfo.InvariantCulture, out var id)) continue;
-            if (Read(folder, "cgroup").Contains($"pod{pod.Metadata.Uid}", StringComparison.Ordinal)
-                && Read(folder, "cmdline").StartsWith("/opt/slipway/slipway\0operator", StringComparison.Ordinal)) return id;
-        }
-
-        throw new InvalidOperationException($"No process of pod {pod.Metadata.Name} runs on this machine.");
-    }
-
-    public static string Read(string folder, string file)
-    {
-        try
-        {
-            return File.ReadAllText(Path.Combine(folder, file));
-        }
-        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
-        {
-            return "";
-        }
-    }
+    public static int Find(V1Pod pod) =>
+        PodProcesses.Of(pod, "/opt/slipway/slipway\0operator") is [var id, ..] ? id : throw new InvalidOperationException($"No process of pod {pod.Metadata.Name} runs on this machine.");
 }

@@ -7,25 +7,25 @@ using Slipway.Kube.Client;
 namespace Slipway.Tests.E2E;
 
 /// <summary>One test's namespace and the builds in it.</summary>
-internal sealed class Tenant(KubeClient client, ITestCluster cluster, NamespacedName pool, string name) : IAsyncDisposable
+internal sealed class Tenant(KubeClient client, TestRegistry registry, NamespacedName pool, string name) : IAsyncDisposable
 {
     /// <summary>The Secret with the registry's password.</summary>
     public const string PushSecret = "push";
 
     public string Name => name;
 
-    public static async Task<Tenant> CreateAsync(KubeClient client, ITestCluster cluster, NamespacedName pool, string name, bool admitted = true, string? password = null)
+    public static async Task<Tenant> CreateAsync(KubeClient client, TestRegistry registry, NamespacedName pool, string name, bool admitted = true, string? password = null)
     {
         var labels = admitted ? new Dictionary<string, string> { [TestPool.Label] = "true" } : null;
         await client.CreateAsync(new V1Namespace { Metadata = new V1ObjectMeta { Name = name, Labels = labels } }, default);
-        if (cluster.Registry.User is { } user) await client.CreateAsync(Credentials(name, cluster.Registry.Host, user, password ?? cluster.Registry.Password!), default);
-        return new Tenant(client, cluster, pool, name);
+        if (registry.User is { } user) await client.CreateAsync(Credentials(name, registry.Host, user, password ?? registry.Password!), default);
+        return new Tenant(client, registry, pool, name);
     }
 
     public async ValueTask DisposeAsync() =>
         await client.DeleteAsync<V1Namespace>(new NamespacedName("", name), null, PropagationPolicy.Background, default);
 
-    public string Repository(string image) => $"{cluster.Registry.Host}/{name}/{image}";
+    public string Repository(string image) => $"{registry.Host}/{name}/{image}";
 
     /// <summary>A build of an inline Dockerfile, as most tests want it.</summary>
     public V1Alpha1ImageBuild Inline(string image, string dockerfile, params string[] platforms) => Build(image, platforms) with
@@ -64,9 +64,9 @@ internal sealed class Tenant(KubeClient client, ITestCluster cluster, Namespaced
         {
             Image = Repository(image),
             Tags = ["1"],
-            CredentialsSecretRef = cluster.Registry.User is null ? null : new LocalReference { Name = PushSecret },
-            PlainHttp = cluster.Registry.PlainHttp ? true : null,
-            Ca = cluster.Registry.Ca,
+            CredentialsSecretRef = registry.User is null ? null : new LocalReference { Name = PushSecret },
+            PlainHttp = registry.PlainHttp ? true : null,
+            Ca = registry.Ca,
         },
     };
 

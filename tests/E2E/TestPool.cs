@@ -13,14 +13,14 @@ internal static class TestPool
     private const int Slots = 16;
 
     /// <summary>A pool of all platforms of the cluster, which takes builds of the tests' namespaces.</summary>
-    public static V1Alpha1BuilderPool Of(ITestCluster cluster, NamespacedName key) => new()
+    public static V1Alpha1BuilderPool Of(ITestCluster cluster, NamespacedName key, params IEnumerable<PoolRegistry> registries) => new()
     {
         Metadata = new V1ObjectMeta { Name = key.Name, NamespaceProperty = key.Namespace },
         Spec = new BuilderPoolSpec
         {
             Image = cluster.BuildkitImage,
             Platforms = [.. cluster.Platforms.Select(platform => new PoolPlatform { Platform = platform, BuildsPerBuilder = Slots })],
-            Registries = [.. cluster.Mirrors, new PoolRegistry { Host = cluster.Registry.Host, PlainHttp = cluster.Registry.PlainHttp ? true : null, Ca = cluster.Registry.Ca }],
+            Registries = [.. cluster.Mirrors, new PoolRegistry { Host = cluster.Registry.Host, PlainHttp = cluster.Registry.PlainHttp ? true : null, Ca = cluster.Registry.Ca }, .. registries],
             Cache = new PoolCache { Registry = new PoolRegistryCache { Repository = $"{cluster.Registry.Host}/cache", CredentialsSecretRef = new LocalReference { Name = Tenant.PushSecret } } },
             AllowedNamespaces = new AllowedNamespaces { From = "Selector", Selector = new V1LabelSelector { MatchLabels = new Dictionary<string, string> { [Label] = "true" } } },
         },
