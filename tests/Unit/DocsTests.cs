@@ -1,7 +1,7 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
-using Prometheus;
 using NSubstitute;
+using Prometheus;
 using Slipway.Api;
 using Slipway.Builds;
 using Slipway.Kube.Informers;
