@@ -41,11 +41,25 @@ public sealed class InstallTests
     [InlineData("image.nosuch=1")]
     [InlineData("image.digest=latest")]
     [InlineData("unschedulableAfter=soon")]
+    [InlineData("tracing.endpoint=collector:4317")]
+    [InlineData("tracing.endpoint=https://me:secret@otlp.example.com")]
     public async Task Chart_WhenValueIsUnknownOrBad_IsRefused(string value)
     {
         var (code, _, error) = await Tools.HelmAsync("template", "slipway", "charts/slipway", "--set-string", value);
         code.ShouldNotBe(0);
         error.ShouldContain("schema");
+    }
+
+    [Fact]
+    public async Task Chart_WhenTracesAreWanted_TellsTheOperatorWhereAndNamesTheSecret()
+    {
+        var chart = await ChartAsync("--set", "tracing.endpoint=http://collector:4318,tracing.headersSecret.name=otlp", "--set-string", "tracing.resourceAttributes.k8s\\.cluster\\.name=north\\,1");
+        var container = chart[$"Deployment/{Namespace}/slipway"]["spec"]!["template"]!["spec"]!["containers"]![0]!;
+
+        container["args"]!.AsArray().Select(argument => (string)argument!).ShouldContain("--otlp-endpoint=http://collector:4318");
+        var variables = container["env"]!.AsArray().ToDictionary(variable => (string)variable!["name"]!, variable => variable!);
+        ((string)variables["OTEL_RESOURCE_ATTRIBUTES"]["value"]!).ShouldBe("k8s.cluster.name=north%2C1");
+        JsonNode.DeepEquals(variables["OTEL_EXPORTER_OTLP_HEADERS"]["valueFrom"]!["secretKeyRef"], new JsonObject { ["name"] = "otlp", ["key"] = "headers" }).ShouldBeTrue();
     }
 
     [Fact]
