@@ -29,9 +29,14 @@ internal static partial class Classifier
     private static readonly Func<Facts, RunFailure?>[] Rules =
     [
         BuilderTls, BuilderUnreachable, RunStep, OutOfDisk, BuilderLost, CacheBlob,
-        Git, Dockerfile, Frontend, Target, ContextFile,
-        RegistryTls, RegistryBusy, RegistryAuth, BaseImage, RegistryUnreachable, RegistryRefused,
+        Git, Dockerfile, Frontend, Target, RemoteFile, ContextFile,
+        RegistryTls, RegistryBusy, TokenServerUnreachable, ArtifactRefused, RegistryAuth, BaseImage, RegistryUnreachable, RegistryRefused,
+        DeadlineExceeded,
     ];
+
+    /// <summary>buildctl's own words for what went wrong, without its progress.</summary>
+    public static string Errors(IEnumerable<string> tail, Vertex? failed) =>
+        string.Join('\n', tail.Where(line => line.Contains("error:", StringComparison.OrdinalIgnoreCase)).Append(failed?.Error));
 
     public static RunFailure Classify(BuildctlFailure failure)
     {
@@ -114,6 +119,19 @@ internal static partial class Classifier
             : null;
     }
 
+    /// <summary>ADD of a URL. What answers is no registry, and what is missing no image.</summary>
+    private static RunFailure? RemoteFile(Facts f)
+    {
+        if (!f.InRemoteFile)
+        {
+            return null;
+        }
+
+        return MissingUrl().IsMatch(f.Text)
+            ? f.Failure(FailureClass.User, FailureReasons.ContextFileNotFound, "An ADD names a URL that is not there or may not be read (4xx): the step and the log of this Job show which.")
+            : f.Failure(FailureClass.Infrastructure, FailureReasons.SourceUnreachable, "The host of a URL that an ADD names does not answer, or not as it should: the step and the log of this Job show which.");
+    }
+
     private static RunFailure? ContextFile(Facts f)
     {
         if (!MissingFile().IsMatch(f.Text))
@@ -131,6 +149,20 @@ internal static partial class Classifier
     private static RunFailure? RegistryBusy(Facts f) =>
         !BusyStatus().IsMatch(f.Text) ? null
         : f.Failure(FailureClass.Registry, FailureReasons.RegistryUnavailable, $"{f.RegistryRole} is busy or broken (429 or 5xx).");
+
+    /// <summary>It is asked for a token, and its silence says nothing of the credentials.</summary>
+    private static RunFailure? TokenServerUnreachable(Facts f) =>
+        !FetchToken().IsMatch(f.Text) || !NoConnection().IsMatch(f.Text) ? null
+        : f.Failure(FailureClass.Registry, FailureReasons.RegistryUnavailable, $"The token server of {f.RegistryRole.Replace("The registry", "the registry", StringComparison.Ordinal)} cannot be reached.");
+
+    /// <summary>Some registries call it a denial; the credentials have nothing to do with it.</summary>
+    private static RunFailure? ArtifactRefused(Facts f) =>
+        !f.InPush || !ArtifactRefusal.InWords(f.Text) ? null
+        : f.Failure(FailureClass.Config, FailureReasons.RegistryRefused, $"{f.RegistryRole} does not take attestations as OCI artifacts: set output.attestationFormat to Manifest.");
+
+    private static RunFailure? DeadlineExceeded(Facts f) =>
+        !f.Has("DeadlineExceeded: context deadline exceeded") ? null
+        : f.Failure(FailureClass.Infrastructure, FailureReasons.BuilderLost, $"Something that the builder {f.Build.Builder.Name} waited for did not come in time: see the log of this Job.");
 
     private static RunFailure? RegistryAuth(Facts f)
     {
@@ -151,7 +183,7 @@ internal static partial class Classifier
         $"{f.BaseImage ?? "An image that the Dockerfile builds on"} does not exist for {f.Build.Platform}, or may not be pulled with the credentials of this build.");
 
     private static RunFailure? RegistryUnreachable(Facts f) =>
-        !f.InPull && !f.InPush || !NoConnection().IsMatch(f.Text) ? null
+        (!f.InPull && !f.InPush && !f.Has("failed to copy: ")) || !NoConnection().IsMatch(f.Text) ? null
         : f.Failure(FailureClass.Registry, FailureReasons.RegistryUnavailable, $"{f.RegistryRole} cannot be reached from the builder.");
 
     private static RunFailure? RegistryRefused(Facts f) =>
@@ -166,9 +198,8 @@ internal static partial class Classifier
         public Facts(BuildctlFailure failure)
         {
             _failure = failure;
-            var all = string.Join('\n', failure.Tail.Where(line => line.Contains("error:", StringComparison.OrdinalIgnoreCase)).Append(failure.Failed?.Error));
             // What a step runs is the user's text: it must not be able to look like an error of ours.
-            Text = RunCommand().Replace(all, "process");
+            Text = RunCommand().Replace(Errors(failure.Tail, failure.Failed), "process");
             RunExitCode = RunExit().Match(Text) is { Success: true } match ? int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture)
                 : Text.Contains("process did not complete successfully: signal: killed", StringComparison.Ordinal) ? 137 : null;
         }
@@ -185,6 +216,8 @@ internal static partial class Classifier
         public bool AtBuilder => !_failure.Started && (Has("failed to list workers") || Has("connection error") || Has("transport:") || Has("context deadline exceeded"));
 
         public bool InGit => Name.StartsWith("[internal] load git source", StringComparison.Ordinal) || Has("failed to fetch remote") || Has("git stderr") || Has("invalid subdir");
+
+        public bool InRemoteFile => AddOfUrl().IsMatch(Name);
 
         public bool InPush => Name.StartsWith("exporting", StringComparison.Ordinal) || Has("failed to push");
 
@@ -219,10 +252,10 @@ internal static partial class Classifier
     [GeneratedRegex(@"context canceled|code = Unavailable|Unavailable:|error reading from server|graceful_stop|closing transport|transport is closing|connection reset by peer.*rpc|client connection is closing|\bEOF\b(?=[^\n]*rpc)|no active session|frontend grpc server closed unexpectedly", RegexOptions.IgnoreCase)]
     private static partial Regex BuilderGone();
 
-    [GeneratedRegex(@"S3: GetObject[^\n]*(?:404|NoSuchKey)|NoSuchKey|could not fetch content descriptor [^\n]*not found|blob sha256:[0-9a-f]+[^\n]*not found|failed to copy: [^\n]*(?:404|not found)", RegexOptions.IgnoreCase)]
+    [GeneratedRegex(@"S3: GetObject[^\n]*(?:404|NoSuchKey)|NoSuchKey|could not fetch content descriptor [^\n]*not found|cache key: blob not found|blob sha256:[0-9a-f]+[^\n]*not found|failed to copy: [^\n]*(?:404|not found)", RegexOptions.IgnoreCase)]
     private static partial Regex MissingBlob();
 
-    [GeneratedRegex(@"dockerfile parse error|failed to parse (?:dockerfile|stage name|platform)|unknown instruction|file with no instructions|failed to process|no build stage in current context|failed to create LLB definition|invalid reference format|base name \(.*\) should not be blank", RegexOptions.IgnoreCase)]
+    [GeneratedRegex(@"dockerfile parse error|failed to parse (?:dockerfile|stage name|platform)|unknown instruction|file with no instructions|Dockerfile cannot be empty|failed to process|no build stage in current context|failed to create LLB definition|invalid reference format|base name \(.*\) should not be blank", RegexOptions.IgnoreCase)]
     private static partial Regex InvalidDockerfile();
 
     [GeneratedRegex(@"parse error (?:on )?line (\d+)|Dockerfile:(\d+)", RegexOptions.IgnoreCase)]
@@ -234,13 +267,22 @@ internal static partial class Classifier
     [GeneratedRegex(@"failed to (?:calculate|compute) (?:checksum|cache key)[^\n]*(?:not found|no such file)|failed to walk [^\n]*no such file|lstat [^\n]*no such file|file not found in build context", RegexOptions.IgnoreCase)]
     private static partial Regex MissingFile();
 
+    [GeneratedRegex(@"\] ADD (?:--\S+ )*https?://", RegexOptions.IgnoreCase)]
+    private static partial Regex AddOfUrl();
+
+    [GeneratedRegex(@"invalid response status 4(?!08|29)\d\d", RegexOptions.IgnoreCase)]
+    private static partial Regex MissingUrl();
+
+    [GeneratedRegex(@"failed to fetch (?:oauth|anonymous) token", RegexOptions.IgnoreCase)]
+    private static partial Regex FetchToken();
+
     [GeneratedRegex(@"429 Too Many|toomanyrequests|too many requests|(?:unexpected status|received unexpected HTTP status)[^\n]*\b5\d\d\b|\b50[0234] (?:Internal Server Error|Bad Gateway|Service Unavailable|Gateway Time-?out)", RegexOptions.IgnoreCase)]
     private static partial Regex BusyStatus();
 
     [GeneratedRegex(@"401 Unauthorized|403 Forbidden|insufficient_scope|authorization failed|authentication required|access denied|unauthorized:|denied:|no basic auth credentials|failed to fetch (?:oauth|anonymous) token", RegexOptions.IgnoreCase)]
     private static partial Regex NotAuthorised();
 
-    [GeneratedRegex(@"connection refused|no such host|i/o timeout|network is unreachable|no route to host|connection reset|context deadline exceeded|TLS handshake timeout|server misbehaving|EOF", RegexOptions.IgnoreCase)]
+    [GeneratedRegex(@"connection refused|no such host|i/o timeout|network is unreachable|no route to host|connection reset|connection timed out|context deadline exceeded|TLS handshake timeout|server misbehaving|EOF", RegexOptions.IgnoreCase)]
     private static partial Regex NoConnection();
 
     [GeneratedRegex(@"(?:resolve source metadata for|load metadata for|resolve image config for|\] FROM) (?:docker-image://)?([A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}[A-Za-z0-9])")]
