@@ -30,6 +30,8 @@ internal sealed record BuildctlCommand
 internal sealed class BuildctlRun(IProcessRunner processes, IBuilderProbe probe, TextWriter log, TimeProvider time)
 {
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(20);
+    /// <summary>For a builder that is gone, nothing can be ended there.</summary>
+    private static readonly TimeSpan LostGrace = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan WatchPeriod = TimeSpan.FromSeconds(10);
 
     private DateTimeOffset _lastHeard;
@@ -48,7 +50,7 @@ internal sealed class BuildctlRun(IProcessRunner processes, IBuilderProbe probe,
             {
                 await log.WriteLineAsync($"Stopping buildctl: {reason}");
                 process.Interrupt();
-                await EndOrKillAsync(process);
+                await EndOrKillAsync(process, reason == StopReason.BuilderLost ? LostGrace : Grace);
                 if (reason != StopReason.BuilderLost)
                 {
                     await new SolveEnd(probe, log, time).WaitAsync(command.Builder, command.RefFile);
@@ -85,11 +87,11 @@ internal sealed class BuildctlRun(IProcessRunner processes, IBuilderProbe probe,
             : StopReason.BuilderLost;
     }
 
-    private async Task EndOrKillAsync(IRunningProcess process)
+    private async Task EndOrKillAsync(IRunningProcess process, TimeSpan grace)
     {
         try
         {
-            await process.Exit.WaitAsync(Grace, time);
+            await process.Exit.WaitAsync(grace, time);
         }
         catch (TimeoutException)
         {

@@ -361,6 +361,28 @@ public sealed class VerbTests : IAsyncLifetime
         result.DurationSeconds.ShouldBe(30);
     }
 
+    /// <summary>It waits for a builder that never answers again: there is nothing to be ended there.</summary>
+    [Fact]
+    public async Task Build_WhenTheBuilderIsGoneAndBuildctlIgnoresTheInterrupt_KillsItSoon()
+    {
+        _answers = false;
+        var interrupt = new TaskCompletionSource();
+        FakeProcess? buildctl = null;
+        var running = StartAsync(Build(), process => (buildctl = process).OnInterrupt = interrupt.SetResult, Token);
+        await _time.TimerAsync(TimeSpan.FromSeconds(10));
+        for (var ticks = 0; ticks < 3; ticks++)
+        {
+            _time.Advance(TimeSpan.FromSeconds(10));
+            await _probed.WaitAsync(Token);
+        }
+
+        await interrupt.Task;
+        await _time.TimerAsync(TimeSpan.FromSeconds(3));
+        _time.Advance(TimeSpan.FromSeconds(3));
+        (await running).Failure!.Reason.ShouldBe(FailureReasons.BuilderLost);
+        buildctl!.Signals.ShouldBe(["INT", "KILL"]);
+    }
+
     [Fact]
     public async Task Build_WhenBuildctlSpeaks_AsksNoBuilder()
     {
@@ -505,7 +527,7 @@ public sealed class VerbTests : IAsyncLifetime
     }
 
     private Task<RunResult> StartAsync(BuildDescription build, Action<FakeProcess> play, CancellationToken interrupted) =>
-        new BuildVerb(new FakeProcesses(play), new GitLookup(new FakeProcesses(play), _log, _time), Probe(), TextWriter.Synchronized(_log), _time).RunAsync(build, interrupted);
+        new BuildVerb(new FakeProcesses(play), new GitLookup(new FakeProcesses(play), _log, _time), Probe(), Shared, _time).RunAsync(build, interrupted);
 
     private async Task<(RunResult Result, FakeProcess Process)> BuildAsync(BuildDescription build, Action<FakeProcess> play)
     {
@@ -533,9 +555,12 @@ public sealed class VerbTests : IAsyncLifetime
         return probe;
     }
 
+    /// <summary>Written while it is read: it locks itself.</summary>
+    private TextWriter Shared => field ??= TextWriter.Synchronized(_log);
+
     private string Log()
     {
-        lock (_log)
+        lock (Shared)
         {
             return _log.ToString();
         }
