@@ -12,6 +12,9 @@ internal static class ResultFile
 
     private static readonly int[] MessageLengths = [800, 400, 200];
 
+    /// <summary>Once all attestations are gone: a character may take twelve bytes of JSON.</summary>
+    private static readonly int[] LastLengths = [100, 50];
+
     public static void Write(string path, RunResult result) => File.WriteAllBytes(path, Encoding.UTF8.GetBytes(Fit(result)));
 
     public static string Fit(RunResult result)
@@ -41,7 +44,13 @@ internal static class ResultFile
         var attestations = result.Attestations ?? [];
         for (var kept = attestations.Count - 1; kept >= 0; kept--)
         {
-            yield return shorter with { Attestations = [.. attestations.Take(kept)], AttestationsOmitted = attestations.Count - kept };
+            shorter = shorter with { Attestations = [.. attestations.Take(kept)], AttestationsOmitted = attestations.Count - kept };
+            yield return shorter;
+        }
+
+        foreach (var length in LastLengths)
+        {
+            yield return shorter with { Failure = Shorten(result.Failure, length) };
         }
     }
 

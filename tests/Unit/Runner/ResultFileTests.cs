@@ -1,4 +1,5 @@
 using System.Text;
+using CsCheck;
 using Slipway.Runner;
 
 namespace Slipway.Tests.Unit.Runner;
@@ -55,6 +56,43 @@ public class ResultFileTests
         read.Attestations!.Count.ShouldBe(4);
         read.AttestationsOmitted.ShouldBeNull();
         read.Failure!.Message.Length.ShouldBe(800);
+    }
+
+    /// <summary>Whatever a sound result may hold (ResultCheck), characters that JSON escapes and halves of characters included.</summary>
+    [Fact]
+    public void Fit_WhateverTheResult_StaysWithin4096BytesAndKeepsWhatMatters()
+    {
+        var letter = Gen.Char["xü€\"\\\u0001\n\u007f\u2028\ud83d\ude00<"];
+        Gen<string> Text(int most) => Gen.OneOf(letter.Select(c => new string(c, most)), Gen.Select(letter, letter, (a, b) => string.Concat(Enumerable.Repeat($"{a}{b}", most / 2))), Gen.String[letter, 1, most]);
+        var attestation = Gen.Select(Text(1024), Gen.Long[0, long.MaxValue], (predicate, size) => new AttestationResult(Digest, predicate, Digest, size));
+        var failure = Gen.Select(
+            Gen.Enum<FailureClass>(), Text(20_000), Gen.OneOf(Gen.Const((string?)null), Text(20_000).Select(text => (string?)text)), Gen.Int,
+            (kind, message, step, code) => new RunFailure { Class = kind, Reason = new string('R', 64), Message = message, Step = step, ExitCode = code });
+        var results = Gen.Select(
+            attestation.List[0, 16], Gen.OneOf(Gen.Const((RunFailure?)null), failure.Select(one => (RunFailure?)one)), Gen.Bool, Gen.Int[0, 100_000],
+            (attestations, failed, flag, steps) => new RunResult
+            {
+                Commit = new string('c', 64),
+                IndexDigest = Digest,
+                ImageDigest = Digest,
+                Attestations = attestations,
+                Cache = new CacheResult { Steps = steps, Cached = steps, Imported = flag, CredentialsMissing = flag },
+                Published = flag,
+                DurationSeconds = int.MaxValue,
+                Failure = failed,
+            });
+
+        results.Sample(
+            result =>
+            {
+                var json = ResultFile.Fit(result);
+                Encoding.UTF8.GetByteCount(json).ShouldBeLessThanOrEqualTo(ResultFile.MaxBytes);
+                var read = RunnerJson.Deserialize<RunResult>(json);
+                (read.Commit, read.IndexDigest, read.ImageDigest, read.Published, read.Cache).ShouldBe((result.Commit, result.IndexDigest, result.ImageDigest, result.Published, result.Cache));
+                (read.Failure?.Class, read.Failure?.Reason, read.Failure?.ExitCode).ShouldBe((result.Failure?.Class, result.Failure?.Reason, result.Failure?.ExitCode));
+                (read.Attestations!.Count + (read.AttestationsOmitted ?? 0)).ShouldBe(result.Attestations!.Count);
+            },
+            iter: 2000);
     }
 
     private static List<AttestationResult> Attestations(int count) =>
