@@ -23,6 +23,9 @@ internal sealed record AttestationStatement
     public required string Digest { get; init; }
 
     public required long Size { get; init; }
+
+    /// <summary>Whether its manifest is an OCI artifact that refers to the image, and not one that looks like an image.</summary>
+    public required bool IsArtifact { get; init; }
 }
 
 /// <summary>
@@ -63,6 +66,7 @@ internal static class AttestationReader
                 PredicateType = layer.Annotation(Descriptor.PredicateType)!,
                 Digest = layer.Digest,
                 Size = layer.Size,
+                IsArtifact = manifest.ArtifactType == MediaTypes.AttestationArtifact && manifest.Subject is not null,
             });
     }
 }

@@ -67,6 +67,8 @@ internal sealed record OciManifest
 {
     public string? MediaType { get; init; }
 
+    public string? ArtifactType { get; init; }
+
     public Descriptor? Config { get; init; }
 
     public IReadOnlyList<Descriptor> Layers { get; init => field = value ?? []; } = [];

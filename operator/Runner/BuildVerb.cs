@@ -27,7 +27,7 @@ internal sealed class BuildVerb(IProcessRunner processes, GitLookup git, IBuilde
         await RunnerRegistry.GuardAsync(build.Output, log, () => tags.RememberAsync(deadline.Token));
         var (cache, cacheConfig, cacheCredentialsMissing) = await CacheAsync(build.Cache);
         using var folder = new TemporaryFolder();
-        var environment = Environment(folder, build.Output, config, cacheConfig);
+        var environment = Environment(folder, build, config, cacheConfig);
 
         if (build.ContextDirectory is { } mounted)
         {
@@ -42,24 +42,19 @@ internal sealed class BuildVerb(IProcessRunner processes, GitLookup git, IBuilde
             report.Result = report.Result with { Commit = commit };
         }
 
-        var files = new BuildctlFiles
-        {
-            Metadata = Path.Combine(folder.Path, "metadata.json"),
-            Ref = Path.Combine(folder.Path, "ref"),
-            RegistryCa = build.Output.Ca is { } pem ? folder.Write("registry-ca.pem", pem) : null,
-        };
-        var command = new BuildctlCommand
-        {
-            Process = new ProcessCommand { Program = "buildctl", Arguments = BuildctlArgs.Of(build with { Cache = cache }, commit, files), Environment = environment },
-            Builder = build.Builder,
-            RefFile = files.Ref,
-        };
+        var files = Files(folder, build.Output);
         await log.WriteLineAsync($"Building {build.Output.Image} for {build.Platform} on {build.Builder.Name}{(commit is null ? "" : $" from {commit}")}");
-
-        var progress = new ProgressReader();
-        var end = await new BuildctlRun(processes, probe, log, time).RunAsync(command, progress, deadline.Over, interrupted);
+        var solve = new Solve(build with { Cache = cache, Commit = commit }, files, environment);
+        var (end, progress) = await SolveAsync(solve, deadline, interrupted);
         report.Result = report.Result with { Cache = CacheStats.Of(progress) with { CredentialsMissing = cacheCredentialsMissing } };
-        if (Failure(build with { Cache = cache }, end, progress, deadline) is { } failure)
+        if (WantsOlderForm(solve.Build, end, progress))
+        {
+            await log.WriteLineAsync("The registry may not take attestations as OCI artifacts: pushing once more, with attestations as image manifests.");
+            solve = solve with { Build = solve.Build with { Attestations = solve.Build.Attestations with { Format = "manifest" } } };
+            (end, progress) = await SolveAsync(solve, deadline, interrupted);
+        }
+
+        if (Failure(solve.Build, end, progress, deadline) is { } failure)
         {
             throw new RunFailureException(failure);
         }
@@ -74,6 +69,31 @@ internal sealed class BuildVerb(IProcessRunner processes, GitLookup git, IBuilde
             }
         });
     }
+
+    private static BuildctlFiles Files(TemporaryFolder folder, OutputDescription output) => new()
+    {
+        Metadata = Path.Combine(folder.Path, "metadata.json"),
+        Ref = Path.Combine(folder.Path, "ref"),
+        RegistryCa = output.Ca is { } pem ? folder.Write("registry-ca.pem", pem) : null,
+    };
+
+    private async Task<(BuildctlEnd End, ProgressReader Progress)> SolveAsync(Solve solve, Deadline deadline, CancellationToken interrupted)
+    {
+        var command = new BuildctlCommand
+        {
+            Process = new ProcessCommand { Program = "buildctl", Arguments = BuildctlArgs.Of(solve.Build, solve.Build.Commit, solve.Files), Environment = solve.Environment },
+            Builder = solve.Build.Builder,
+            RefFile = solve.Files.Ref,
+        };
+        var progress = new ProgressReader();
+        return (await new BuildctlRun(processes, probe, log, time).RunAsync(command, progress, deadline.Over, interrupted), progress);
+    }
+
+    /// <summary>Only where nobody has said which form is wanted.</summary>
+    private static bool WantsOlderForm(BuildDescription build, BuildctlEnd end, ProgressReader progress) =>
+        build.Attestations is { IsWanted: true, Format: "auto" }
+        && end is { Stopped: StopReason.None, ExitCode: not 0 }
+        && ArtifactRefusal.IsLikely(Classifier.Errors(progress.Tail, progress.Failed));
 
     private static void GuardClientSecret(BuilderEndpoint builder)
     {
@@ -100,7 +120,7 @@ internal sealed class BuildVerb(IProcessRunner processes, GitLookup git, IBuilde
     }
 
     /// <summary>The whole environment of buildctl. Nothing of ours is in it, so nothing of ours can end up in a build.</summary>
-    private static Dictionary<string, string> Environment(TemporaryFolder folder, OutputDescription output, byte[]? config, byte[]? cacheConfig)
+    private static Dictionary<string, string> Environment(TemporaryFolder folder, BuildDescription build, byte[]? config, byte[]? cacheConfig)
     {
         try
         {
@@ -109,10 +129,17 @@ internal sealed class BuildVerb(IProcessRunner processes, GitLookup git, IBuilde
         }
         catch (FormatException)
         {
-            throw new RunFailureException(FailureClass.Config, FailureReasons.CredentialsInvalid, $"The Docker config.json of {output.CredentialsSecret ?? "the output or the cache"} cannot be read.");
+            throw new RunFailureException(FailureClass.Config, FailureReasons.CredentialsInvalid, $"The Docker config.json of {build.Output.CredentialsSecret ?? "the output or the cache"} cannot be read.");
         }
 
-        return new Dictionary<string, string> { ["PATH"] = RunnerEnvironment.Path, ["HOME"] = folder.Path, ["DOCKER_CONFIG"] = folder.Path };
+        var environment = new Dictionary<string, string> { ["PATH"] = RunnerEnvironment.Path, ["HOME"] = folder.Path, ["DOCKER_CONFIG"] = folder.Path };
+        if (build.TraceParent is { } trace)
+        {
+            // buildctl makes its spans children of this one, and hands the context on to the builder.
+            environment["TRACEPARENT"] = trace;
+        }
+
+        return environment;
     }
 
     private static RunFailure? Failure(BuildDescription build, BuildctlEnd end, ProgressReader progress, Deadline deadline) => end switch
@@ -152,7 +179,16 @@ internal sealed class BuildVerb(IProcessRunner processes, GitLookup git, IBuilde
             ImageDigest = contents.Images[0].Digest,
             Attestations = IndexPublisher.Attestations(contents),
         };
+        if (build.Attestations.Format == "artifact" && contents.Statements.Any(statement => !statement.IsArtifact))
+        {
+            throw new RunFailureException(FailureClass.Config, FailureReasons.AttestationFormatUnsupported,
+                $"The builder {build.Builder.Name} stored the attestations as image manifests, not as OCI artifacts: raise the pool's spec.image to a newer BuildKit, or set output.attestationFormat to Auto or Manifest.");
+        }
+
         await log.WriteLineAsync($"Pushed {build.Output.Image}@{report.Result.IndexDigest} with {contents.Statements.Count} attestations");
         return index;
     }
+
+    /// <summary>One run of buildctl, described.</summary>
+    private sealed record Solve(BuildDescription Build, BuildctlFiles Files, IReadOnlyDictionary<string, string> Environment);
 }

@@ -37,7 +37,7 @@ internal static class BuildctlArgs
         .. build.BuildArgs.SelectMany(argument => Opt($"build-arg:{argument.Name}", argument.Value)),
         .. Opt("build-arg:BUILDKIT_CACHE_MOUNT_NS", build.CacheMountNamespace),
         .. Attestations(build.Attestations),
-        "--output", Output(build.Output),
+        "--output", Output(build),
         .. build.NoCache ? ["--no-cache"] : Array.Empty<string>(),
         .. build.Cache is null ? [] : Cache(build.Cache, build.Output),
         .. files.RegistryCa is null ? [] : RegistryTls(build.Output, files.RegistryCa),
@@ -99,16 +99,25 @@ internal static class BuildctlArgs
     }
 
     /// <summary>By digest, so that no tag exists before the whole index does.</summary>
-    private static string Output(OutputDescription output) => CsvFields.Join(
+    private static string Output(BuildDescription build) => CsvFields.Join(
     [
         "type=image",
-        $"name={RepositoryName.Parse(output.Image)}",
+        $"name={RepositoryName.Parse(build.Output.Image)}",
         "push=true",
         "push-by-digest=true",
         "name-canonical=true",
         "oci-mediatypes=true",
-        .. Insecure(output.PlainHttp),
+        .. Format(build.Attestations),
+        .. Insecure(build.Output.PlainHttp),
     ]);
+
+    /// <summary>Unsaid it is the builder's default; a builder that does not know the attribute passes it over.</summary>
+    private static string[] Format(AttestationDescription attestations) => attestations switch
+    {
+        { IsWanted: true, Format: "artifact" } => ["oci-artifact=true"],
+        { IsWanted: true, Format: "manifest" } => ["oci-artifact=false"],
+        _ => [],
+    };
 
     /// <summary>A cache that cannot be written costs time later; without ignore-error it would cost this build.</summary>
     private static IEnumerable<string> Cache(RegistryCacheDescription cache, OutputDescription output)

@@ -29,6 +29,7 @@ internal static partial class DescriptionCheck
         .. build.Cache is null ? [] : Cache(build.Cache),
         Plain("cacheMountNamespace", build.CacheMountNamespace),
         .. Attestations(build.Attestations),
+        build.TraceParent is null || TraceParent().IsMatch(build.TraceParent) ? null : "traceParent is no W3C trace context",
         Positive("timeoutSeconds", build.TimeoutSeconds),
     ]);
 
@@ -72,6 +73,7 @@ internal static partial class DescriptionCheck
     [
         attestations.Provenance is "max" or "min" or "none" ? null : "attestations.provenance is not max, min or none",
         attestations.SbomGenerator is null || ImageReference.TryParse(attestations.SbomGenerator, out _, out _) ? null : "attestations.sbomGenerator is no image reference",
+        attestations.Format is "auto" or "artifact" or "manifest" ? null : "attestations.format is not auto, artifact or manifest",
         attestations.BuilderId is null ? null : Plain("attestations.builderId", attestations.BuilderId),
     ];
 
@@ -100,6 +102,10 @@ internal static partial class DescriptionCheck
 
     [GeneratedRegex(@"\A(?:[A-Za-z0-9][A-Za-z0-9.-]*|[0-9a-fA-F:]+)\z")]
     private static partial Regex ServerName();
+
+    /// <summary>Version 00; neither id is all zeros.</summary>
+    [GeneratedRegex(@"\A00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}\z")]
+    private static partial Regex TraceParent();
 
     [GeneratedRegex(@"\A[A-Za-z_][A-Za-z0-9_]*\z")]
     private static partial Regex ArgumentName();

@@ -151,6 +151,9 @@ internal sealed record AttestationDescription
     [JsonIgnore]
     public bool WantsProvenance => Provenance != "none";
 
+    [JsonIgnore]
+    public bool IsWanted => WantsProvenance || Sbom;
+
     public bool Sbom { get; init; } = true;
 
     /// <summary>Image of the SBOM scanner; null takes BuildKit's own default.</summary>

@@ -17,6 +17,7 @@ public class AttestationReaderTests
         contents.Statements.Select(statement => statement.PredicateType).ShouldBe([OciSamples.Sbom, OciSamples.Provenance]);
         contents.Statements.ShouldAllBe(statement => statement.ImageDigest == image.Digest && statement.ManifestDigest == attestation.Digest);
         contents.Statements[0].Size.ShouldBe(OciSamples.Sbom.Length);
+        contents.Statements.ShouldAllBe(statement => statement.IsArtifact == artifact);
     }
 
     [Fact]

@@ -44,5 +44,5 @@ public class IndexCheckTests
         IndexCheck.Problem(Whole with { Statements = [] }, Both with { Provenance = false, Sbom = false }).ShouldBeNull();
 
     private static IEnumerable<AttestationStatement> Statements(string image) => new[] { "https://slsa.dev/provenance/v0.2", OciSamples.Sbom }.Select(predicate =>
-        new AttestationStatement { ImageDigest = image, ManifestDigest = OciSamples.Digest("att" + image), PredicateType = predicate, Digest = OciSamples.Digest(predicate), Size = 1 });
+        new AttestationStatement { ImageDigest = image, ManifestDigest = OciSamples.Digest("att" + image), PredicateType = predicate, Digest = OciSamples.Digest(predicate), Size = 1, IsArtifact = false });
 }

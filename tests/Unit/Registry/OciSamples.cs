@@ -21,9 +21,13 @@ internal static class OciSamples
     public static ManifestBody Attestation(ManifestBody image, bool artifact = false, params string[] predicates)
     {
         var described = $$$"""{"mediaType":"{{{MediaTypes.OciManifest}}}","digest":"{{{image.Digest}}}","size":1}""";
+        // As BuildKit 0.32 writes it: DescriptorEmptyJSON for a config, artifactType and subject; before it was an image config.
+        var config = artifact
+            ? """{"mediaType":"application/vnd.oci.empty.v1+json","digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size":2,"data":"e30="}"""
+            : $$"""{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"{{Digest("c")}}","size":1}""";
         var subject = artifact ? $"\"artifactType\":\"{MediaTypes.AttestationArtifact}\",\"subject\":{described}," : "";
         var layers = string.Join(',', predicates.Select(predicate => Layer(predicate, image)));
-        return Manifest($$"""{"schemaVersion":2,"mediaType":"{{MediaTypes.OciManifest}}",{{subject}}"config":{"digest":"{{Digest("c")}}","size":1},"layers":[{{layers}}]}""");
+        return Manifest($$"""{"schemaVersion":2,"mediaType":"{{MediaTypes.OciManifest}}",{{subject}}"config":{{config}},"layers":[{{layers}}]}""");
     }
 
     /// <summary>What one platform pushes; "extra" stands for a field that we know nothing of.</summary>

@@ -41,5 +41,17 @@ public class BuildctlArgsTests
         arguments.ShouldContain("--import-cache");
     }
 
+    [Theory]
+    [InlineData("auto", true, null)]
+    [InlineData("artifact", true, "oci-artifact=true")]
+    [InlineData("manifest", true, "oci-artifact=false")]
+    [InlineData("artifact", false, null)]
+    public void Of_WhenAFormOfAttestationsIsAskedFor_SaysItToTheExporter(string format, bool wanted, string? expected)
+    {
+        var attestations = wanted ? new AttestationDescription { Format = format } : new AttestationDescription { Format = format, Provenance = "none", Sbom = false };
+        var arguments = Arguments(RunnerSamples.Build with { Attestations = attestations }).ToList();
+        arguments[arguments.IndexOf("--output") + 1].Split(',').SingleOrDefault(field => field.StartsWith("oci-artifact", StringComparison.Ordinal)).ShouldBe(expected);
+    }
+
     private static IReadOnlyList<string> Arguments(BuildDescription build) => BuildctlArgs.Of(build, build.Commit, new BuildctlFiles { Metadata = "m", Ref = "r" });
 }

@@ -25,6 +25,8 @@ public class DescriptionCheckTests
         ["cache.mode"] = build => build with { Cache = new RegistryCacheDescription { Reference = "r.example/a:b", Mode = "all" } },
         ["attestations.provenance"] = build => build with { Attestations = new AttestationDescription { Provenance = "Max" } },
         ["attestations.sbomGenerator"] = build => build with { Attestations = new AttestationDescription { SbomGenerator = "a b" } },
+        ["attestations.format"] = build => build with { Attestations = new AttestationDescription { Format = "Auto" } },
+        ["traceParent"] = build => build with { TraceParent = "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01" },
         ["timeoutSeconds"] = build => build with { TimeoutSeconds = 0 },
     };
 
@@ -34,6 +36,17 @@ public class DescriptionCheckTests
     [MemberData(nameof(Fields))]
     public void Problems_WhenOneFieldIsBad_NamesIt(string field) =>
         DescriptionCheck.Problems(BadBuilds[field](RunnerSamples.Build)).ShouldHaveSingleItem().ShouldStartWith(field);
+
+    [Theory]
+    [InlineData("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", true)]
+    [InlineData("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00", true)]
+    [InlineData("00-00000000000000000000000000000000-b7ad6b7169203331-01", false)]
+    [InlineData("00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01", false)]
+    [InlineData("ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", false)]
+    [InlineData("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\n", false)]
+    [InlineData("", false)]
+    public void Problems_WhenThereIsATraceContext_TakesItsW3cFormOnly(string context, bool good) =>
+        DescriptionCheck.Problems(RunnerSamples.Build with { TraceParent = context }).Count.ShouldBe(good ? 0 : 1);
 
     [Fact]
     public void Problems_WhenABuildIsGood_AreNone()

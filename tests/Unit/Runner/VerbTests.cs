@@ -278,6 +278,69 @@ public sealed class VerbTests : IAsyncLifetime
         result.Cache.ShouldNotBeNull();
     }
 
+    private const string RefusedForm = """
+        {"vertexes":[{"digest":"a","name":"[2/2] RUN make","started":"2026-01-01T00:00:00Z","completed":"2026-01-01T00:00:01Z"}]}
+        ERROR: failed to solve: failed to push registry.example.com/team/app: denied: unknown manifest class for application/vnd.oci.empty.v1+json
+
+        """;
+
+    [Fact]
+    public async Task Build_WhenTheRegistryRefusesArtifacts_PushesTheOlderFormOnce()
+    {
+        var (result, started) = await RunAsync(Build(), process =>
+        {
+            if (process.Argument("--output").Contains("oci-artifact=false", StringComparison.Ordinal)) Succeed(process);
+            else process.Say(error: RefusedForm).End(1);
+        });
+        result.Failure.ShouldBeNull();
+        result.IndexDigest.ShouldBe(Index.Digest);
+        result.Cache!.Steps.ShouldBe(1, "the second run has everything from cache");
+        started.Count.ShouldBe(2);
+        _log.ToString().ShouldContain("pushing once more, with attestations as image manifests");
+    }
+
+    [Theory]
+    [InlineData("auto", 2)]
+    [InlineData("artifact", 1)]
+    [InlineData("manifest", 1)]
+    public async Task Build_WhenTheRegistryRefusesEveryForm_FailsAfterTheTriesThatAreLeft(string format, int runs)
+    {
+        var (result, started) = await RunAsync(Build() with { Attestations = new AttestationDescription { Format = format } }, process => process.Say(error: RefusedForm).End(1));
+        $"{result.Failure!.Class} {result.Failure.Reason}".ShouldBe("Config RegistryRefused");
+        started.Count.ShouldBe(runs);
+    }
+
+    [Fact]
+    public async Task Build_WhenArtifactsAreAskedForAndTheBuilderWritesNone_SaysWhatToDo()
+    {
+        var build = Build() with { Publish = true, Output = Output() with { Tags = ["1.0"] }, Attestations = new AttestationDescription { Format = "artifact" } };
+        var (result, _) = await BuildAsync(build, Succeed);
+        $"{result.Failure!.Class} {result.Failure.Reason}".ShouldBe("Config AttestationFormatUnsupported");
+        result.Failure.Message.ShouldContain("spec.image");
+        _registry.Manifests.ContainsKey("1.0").ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task Build_WhenArtifactsAreAskedForAndWritten_Succeeds()
+    {
+        var attestation = OciSamples.Attestation(Image, artifact: true, OciSamples.Sbom, OciSamples.Provenance);
+        var index = OciSamples.Index("arm64", Image, attestation);
+        _registry.Add(attestation);
+        _registry.Add(index);
+        var (result, _) = await BuildAsync(Build() with { Attestations = new AttestationDescription { Format = "artifact" } }, process => Succeed(process, index.Digest));
+        result.Failure.ShouldBeNull();
+        result.Attestations!.Count.ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task Build_WhenItIsTraced_HandsTheContextAndNothingElseToBuildctl()
+    {
+        const string context = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        var (_, process) = await BuildAsync(Build() with { TraceParent = context }, Succeed);
+        process.Command.Environment["TRACEPARENT"].ShouldBe(context);
+        process.Command.Environment.Keys.Order().ShouldBe(["DOCKER_CONFIG", "HOME", "PATH", "TRACEPARENT"]);
+    }
+
     [Fact]
     public async Task Build_WhenAnAttestationIsMissing_TagsNothing()
     {
