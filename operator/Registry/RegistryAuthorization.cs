@@ -111,7 +111,12 @@ internal sealed partial class RegistryAuthorization(HttpClient http, RegistryCon
             429 or >= 500 => RegistryFault.Busy,
             _ => RegistryFault.Refused,
         };
-        return new RegistryException(fault, operation, $"{(int)response.StatusCode}") { Status = response.StatusCode };
+        return new RegistryException(fault, operation, $"{(int)response.StatusCode}")
+        {
+            Status = response.StatusCode,
+            IsOfTokenServer = true,
+            RetryAfter = response.Headers.RetryAfter,
+        };
     }
 
     private static bool Is(AuthenticationHeaderValue challenge, string scheme) =>

@@ -19,7 +19,8 @@ internal sealed record RegistryConnection
 
 /// <summary>
 /// The calls of the OCI distribution API that a publisher needs, for one repository. Everything read is bounded, every
-/// digest is computed and compared, and 429 and 5xx are tried again a few times.
+/// digest is computed and compared, and 429, 5xx and a connection that does not come about are tried again
+/// for a minute.
 /// </summary>
 internal sealed class RegistryClient(HttpClient http, RegistryConnection connection, TimeProvider time) : IDisposable
 {

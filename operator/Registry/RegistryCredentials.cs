@@ -19,6 +19,8 @@ internal sealed record RegistryCredentials
 /// <summary>Reads the credentials of a host from a Docker config.json. Credential helpers are programs, which a Job does not have.</summary>
 internal static class DockerConfig
 {
+    public const string DockerHubKey = "https://index.docker.io/v1/";
+
     /// <exception cref="FormatException">The file is no Docker config; the message holds nothing of it.</exception>
     public static RegistryCredentials? Credentials(ReadOnlySpan<byte> config, string host)
     {

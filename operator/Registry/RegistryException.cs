@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http.Headers;
 
 namespace Slipway.Registry;
 
@@ -36,6 +37,15 @@ internal sealed class RegistryException(RegistryFault fault, string operation, s
     : Exception($"{operation}: {detail}", cause)
 {
     public RegistryFault Fault { get; } = fault;
+
+    /// <summary>Whether another try may help.</summary>
+    public bool MayPass => Fault == RegistryFault.Busy && IsOfTokenServer;
+
+    /// <summary>The registry's own answers are tried again where they come in.</summary>
+    public bool IsOfTokenServer { get; init; }
+
+    /// <summary>When to come again, where it says so.</summary>
+    public RetryConditionHeaderValue? RetryAfter { get; init; }
 
     /// <summary>Method and path, without query.</summary>
     public string Operation { get; } = operation;

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http.Headers;
 using System.Security.Authentication;
 using System.Text.Json;
 
@@ -21,18 +22,24 @@ internal sealed record RegistryRequest(HttpMethod Method, Uri Url, string Operat
 /// <summary>Authorization, redirects, retries and the translation of faults, in one place for all calls.</summary>
 internal sealed class RegistryTransport(HttpClient http, RegistryAuthorization authorization, TimeProvider time)
 {
-    private const int MaxTries = 5;
+    private const int MaxTries = 20;
     private const int MaxRedirects = 5;
     private const int MaxErrorBody = 16 * 1024;
 
     private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(60);
-    private static readonly TimeSpan MaxPause = TimeSpan.FromSeconds(20);
+
+    /// <summary>A registry that restarts or fails over is gone for less; the caller's own deadline may end it earlier.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan MaxPause = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan MaxAskedPause = TimeSpan.FromSeconds(20);
 
     /// <summary>The answer of a call that succeeded; everything else is a <see cref="RegistryException"/>.</summary>
     public async Task<HttpResponseMessage> SendAsync(RegistryRequest request, CancellationToken token)
     {
-        for (var tries = 1; ; tries++)
+        var tries = new Tries(time);
+        while (true)
         {
+            TimeSpan pause;
             try
             {
                 var response = await AuthorizedAsync(request, token);
@@ -43,22 +50,25 @@ internal sealed class RegistryTransport(HttpClient http, RegistryAuthorization a
 
                 using (response)
                 {
-                    if (tries == MaxTries || !IsBusy(response.StatusCode))
+                    if (!IsBusy(response.StatusCode) || !tries.MayGoOn(response.Headers.RetryAfter, out pause))
                     {
                         throw await FaultAsync(response, request.Operation, token);
                     }
-
-                    await Task.Delay(Pause(tries, response), time, token);
                 }
             }
-            catch (Exception e) when (tries < MaxTries && MayPass(e))
+            catch (RegistryException e) when (e.MayPass && tries.MayGoOn(e.RetryAfter, out pause))
             {
-                await Task.Delay(Pause(tries, null), time, token);
+                // The token server was busy.
             }
             catch (HttpRequestException e)
             {
-                throw Unreached(request.Operation, e);
+                if (IsUntrusted(e) || !tries.MayGoOn(null, out pause))
+                {
+                    throw Unreached(request.Operation, e);
+                }
             }
+
+            await Task.Delay(pause, time, token);
         }
     }
 
@@ -158,22 +168,7 @@ internal sealed class RegistryTransport(HttpClient http, RegistryAuthorization a
 
     private static bool IsBusy(HttpStatusCode status) => status == HttpStatusCode.TooManyRequests || (int)status >= 500;
 
-    /// <summary>A token server may be busy too.</summary>
-    private static bool MayPass(Exception e) =>
-        e is HttpRequestException http ? !IsUntrusted(http) : e is RegistryException { Fault: RegistryFault.Busy };
-
     private static bool IsUntrusted(HttpRequestException e) => e.InnerException is AuthenticationException;
-
-    private TimeSpan Pause(int tries, HttpResponseMessage? response)
-    {
-        var asked = response?.Headers.RetryAfter switch
-        {
-            { Delta: { } delta } => delta,
-            { Date: { } date } => date - time.GetUtcNow(),
-            _ => TimeSpan.FromMilliseconds(500 * Math.Pow(2, tries - 1)),
-        };
-        return asked < TimeSpan.Zero ? TimeSpan.Zero : asked > MaxPause ? MaxPause : asked;
-    }
 
     private static RegistryException Unreached(string operation, HttpRequestException e) => IsUntrusted(e)
         ? new RegistryException(RegistryFault.Untrusted, operation, "the registry's certificate is not trusted or not for this host", e)
@@ -214,4 +209,29 @@ internal sealed class RegistryTransport(HttpClient http, RegistryAuthorization a
     /// <summary>The registry's words end in a log: one line, and not a long one.</summary>
     private static string? Tidy(string? text, int length) =>
         text is null ? null : new string([.. text.Where(c => !char.IsControl(c)).Take(length)]);
+
+    /// <summary>How long to wait before each further try, and whether there is one.</summary>
+    private sealed class Tries(TimeProvider time)
+    {
+        private readonly long _started = time.GetTimestamp();
+        private TimeSpan _paused;
+        private int _count;
+
+        public bool MayGoOn(RetryConditionHeaderValue? retryAfter, out TimeSpan pause)
+        {
+            pause = retryAfter switch
+            {
+                { Delta: { } delta } => Within(delta, MaxAskedPause),
+                { Date: { } date } => Within(date - time.GetUtcNow(), MaxAskedPause),
+                _ => Within(TimeSpan.FromMilliseconds(500 * Math.Pow(2, _count)), MaxPause),
+            };
+            _count++;
+            _paused += pause;
+            // Pauses of no length end too: a registry may ask for none for ever.
+            var spent = TimeSpan.FromTicks(Math.Max(_paused.Ticks, time.GetElapsedTime(_started).Ticks));
+            return spent <= Patience && _count <= MaxTries;
+        }
+
+        private static TimeSpan Within(TimeSpan asked, TimeSpan most) => asked < TimeSpan.Zero ? TimeSpan.Zero : asked > most ? most : asked;
+    }
 }

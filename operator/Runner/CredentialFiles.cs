@@ -16,7 +16,8 @@ internal static class CredentialFiles
         Names.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists) is { } path ? File.ReadAllBytes(path) : null;
 
     /// <summary>
-    /// One config with the entries of all, the first to name a host winning. Only auths are taken over: credential helpers are
+    /// One config with the entries of all, the first to name a host winning. Docker Hub's goes under the one name that buildctl
+    /// looks for, whichever of its names it came with. Only auths are taken over: credential helpers are
     /// programs that are not here, and naming one would make buildctl fail.
     /// </summary>
     /// <exception cref="FormatException">One of them is no Docker config; the message holds nothing of it.</exception>
@@ -27,7 +28,8 @@ internal static class CredentialFiles
         {
             if (!merged.Any(known => Registry.DockerConfig.Matches(known.Key, entry.Key)))
             {
-                merged[entry.Key] = entry.Value?.DeepClone();
+                var key = Registry.DockerConfig.Matches(entry.Key, "docker.io") ? Registry.DockerConfig.DockerHubKey : entry.Key;
+                merged[key] = entry.Value?.DeepClone();
             }
         }
 

@@ -199,7 +199,8 @@ public sealed class RegistryClientTests : IAsyncLifetime
         fault.Fault.ShouldBe(RegistryFault.Busy);
         fault.Code.ShouldBe("TOOMANYREQUESTS");
         fault.Message.ShouldEndWith("429 TOOMANYREQUESTS slowdown");
-        _registry.Requests.Count.ShouldBe(5);
+        _registry.Requests.Count.ShouldBe(10);
+        Waited().ShouldBeInRange(50, 60);
     }
 
     [Theory]
@@ -273,8 +274,98 @@ public sealed class RegistryClientTests : IAsyncLifetime
         using var client = RegistryClient.Create(connection, _time);
         var fault = await Should.ThrowAsync<RegistryException>(() => client.GetManifestAsync("1.0", Token));
         fault.Fault.ShouldBe(RegistryFault.Unreachable);
-        _time.Pauses.Count(pause => pause < TimeSpan.FromSeconds(10)).ShouldBeGreaterThanOrEqualTo(4);
+        Waited().ShouldBeInRange(50, 60);
     }
+
+    /// <summary>Restarted, or failed over to another instance.</summary>
+    [Fact]
+    public async Task GetManifestAsync_WhenTheRegistryIsGoneForAMinute_BearsIt()
+    {
+        var calls = 0;
+        _registry.Fault = context =>
+        {
+            if (++calls == 10)
+            {
+                return Task.FromResult(false);
+            }
+
+            context.Response.StatusCode = calls % 2 == 0 ? 502 : 503;
+            return Task.FromResult(true);
+        };
+        using var client = Client();
+        (await client.GetManifestAsync(Image.Digest, Token)).Digest.ShouldBe(Image.Digest);
+        Waited().ShouldBeInRange(50, 60);
+    }
+
+    [Theory]
+    [InlineData(5, 5)]
+    [InlineData(3600, 20)]
+    [InlineData(-3600, 0)]
+    public async Task GetManifestAsync_WhenAskedToComeAgainAtADate_WaitsUntilThenWithinReason(int seconds, int waited)
+    {
+        var busy = true;
+        _registry.Fault = context =>
+        {
+            context.Response.StatusCode = busy ? 429 : 200;
+            context.Response.Headers.RetryAfter = (_time.GetUtcNow().AddSeconds(seconds)).ToString("R", System.Globalization.CultureInfo.InvariantCulture);
+            var answered = busy;
+            busy = false;
+            return Task.FromResult(answered);
+        };
+        using var client = Client();
+        await client.GetManifestAsync(Image.Digest, Token);
+        Waited().ShouldBeInRange(Math.Max(0, waited - 2), waited);
+    }
+
+    [Fact]
+    public async Task GetManifestAsync_WhenAskedToComeAgainAtOnceForEver_GivesUp()
+    {
+        _registry.Fault = context =>
+        {
+            context.Response.StatusCode = 429;
+            context.Response.Headers.RetryAfter = "0";
+            return Task.FromResult(true);
+        };
+        (await FaultAsync(client => client.GetManifestAsync(Image.Digest, Token))).Fault.ShouldBe(RegistryFault.Busy);
+    }
+
+    [Theory]
+    [InlineData(429)]
+    [InlineData(503)]
+    public async Task GetManifestAsync_WhenTheTokenServerIsBusy_WaitsAsLongAsItAsks(int status)
+    {
+        var asked = 0;
+        _registry.Fault = async context =>
+        {
+            if (context.Request.Path != "/token")
+            {
+                return await ChallengeAsync(context, $"Bearer realm=\"http://{_registry.Host}/token\"", "Bearer t");
+            }
+
+            context.Response.StatusCode = ++asked < 3 ? status : 200;
+            context.Response.Headers.RetryAfter = "4";
+            if (asked == 3) await context.Response.WriteAsync("""{"token":"t"}""");
+            return true;
+        };
+        using var client = Client(User);
+        await client.GetManifestAsync(Image.Digest, Token);
+        _time.Pauses.Count(pause => pause == TimeSpan.FromSeconds(4)).ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task GetManifestAsync_WhenTheTokenServerRefusesTheCredentials_SaysSoAtOnce()
+    {
+        _registry.Fault = context =>
+        {
+            context.Response.StatusCode = 401;
+            context.Response.Headers.WWWAuthenticate = $"Bearer realm=\"http://{_registry.Host}/token\"";
+            return Task.FromResult(true);
+        };
+        (await FaultAsync(client => client.GetManifestAsync(Image.Digest, Token), User)).Fault.ShouldBe(RegistryFault.Unauthorized);
+        _time.Pauses.ShouldBeEmpty();
+    }
+
+    private double Waited() => _time.Pauses.Sum(pause => pause.TotalSeconds);
 
     private static string Basic => "Basic " + Convert.ToBase64String(Encoding.UTF8.GetBytes("pusher:s3cret"));
 

@@ -249,6 +249,16 @@ public sealed class VerbTests : IAsyncLifetime
         Directory.Exists(process.Command.Environment["DOCKER_CONFIG"]).ShouldBeFalse();
     }
 
+    /// <summary>buildctl looks for Docker Hub's credentials under one name only.</summary>
+    [Theory]
+    [InlineData("https://index.docker.io/v1/")]
+    [InlineData("docker.io")]
+    [InlineData("index.docker.io")]
+    [InlineData("registry-1.docker.io")]
+    public void Merge_WhenAConfigIsForDockerHub_PutsItWhereBuildctlLooks(string key) =>
+        CredentialFiles.Merge([System.Text.Encoding.UTF8.GetBytes($$$$"""{"auths":{"{{{{key}}}}":{"auth":"dTpw"},"ghcr.io":{"auth":"eDp4"}}}""")])
+            .ShouldBe("""{"auths":{"https://index.docker.io/v1/":{"auth":"dTpw"},"ghcr.io":{"auth":"eDp4"}}}""");
+
     [Fact]
     public async Task Build_WhenTheSecretIsNoDockerConfig_SaysSoWithoutQuotingIt()
     {
