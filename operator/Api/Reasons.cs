@@ -7,6 +7,7 @@ namespace Slipway.Api;
 internal static class Reasons
 {
     // Builds on their way.
+    public const string NamespaceUnseen = nameof(NamespaceUnseen);
     public const string ResolvingRevision = nameof(ResolvingRevision);
     public const string NoBuilderFree = nameof(NoBuilderFree);
     public const string NoBuilderReady = nameof(NoBuilderReady);

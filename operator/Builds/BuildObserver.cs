@@ -69,6 +69,6 @@ internal sealed class BuildObserver(
             other => jobs.ByIndex(OwnerIndex, other.Metadata.Uid).Select(WithPods).Any(job => job is { Role: JobRoles.Publish, Live: true, NodeLost: false } && now < job.TagsUntil));
     }
 
-    private IReadOnlyDictionary<string, string> LabelsOf(string name) =>
-        namespaces.Get(new NamespacedName("", name))?.Metadata.Labels is { } labels ? labels.ToDictionary() : new Dictionary<string, string>();
+    private Dictionary<string, string>? LabelsOf(string name) =>
+        namespaces.Get(new NamespacedName("", name)) is { } space ? space.Metadata.Labels?.ToDictionary() ?? [] : null;
 }

@@ -123,6 +123,8 @@ internal static class BuildPlanner
     private static BuildPlan? PoolUnavailable(BuildState state)
     {
         if (state.LiveJobs.Any() || state.Platforms.Any(platform => platform.Done)) return null;
+        if (PoolAdmission.IsUndecided(state.Snapshot))
+            return new BuildPlan { Status = BuildProgress.Waiting(state, Phases.Pending, Reasons.NamespaceUnseen, "The operator has not seen the build's namespace yet, by whose labels the pool admits it or not.") };
         if (PoolAdmission.Refusal(state.Snapshot) is { } refusal) return Stall(state, refusal.Class, refusal.Reason, refusal.Message);
         return null;
     }

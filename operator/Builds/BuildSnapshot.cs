@@ -17,8 +17,8 @@ internal sealed record BuildSnapshot
     /// <summary>Null where there is no such pool.</summary>
     public V1Alpha1BuilderPool? Pool { get; init; }
 
-    /// <summary>Labels of the build's namespace.</summary>
-    public IReadOnlyDictionary<string, string> NamespaceLabels { get; init; } = new Dictionary<string, string>();
+    /// <summary>Labels of the build's namespace; null as long as the store does not show it.</summary>
+    public IReadOnlyDictionary<string, string>? NamespaceLabels { get; init; } = new Dictionary<string, string>();
 
     /// <summary>Every Job that this build owns, of whatever buildKey.</summary>
     public IReadOnlyList<BuildJob> Jobs { get; init; } = [];

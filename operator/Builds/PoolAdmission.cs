@@ -20,6 +20,9 @@ internal static class PoolAdmission
         return MissingPlatform(snapshot) ?? StalledPool(snapshot);
     }
 
+    /// <summary>The pool admits by labels, and the namespace is so new that its labels are not known: it is there, since the build is.</summary>
+    public static bool IsUndecided(BuildSnapshot snapshot) => snapshot is { NamespaceLabels: null, Pool.Spec.AllowedNamespaces.From: "Selector" } && snapshot.PoolKey.Namespace != snapshot.Key.Namespace;
+
     private static bool Admits(BuildSnapshot snapshot)
     {
         if (snapshot.PoolKey.Namespace == snapshot.Key.Namespace) return true;
@@ -27,7 +30,7 @@ internal static class PoolAdmission
         return allowed?.From switch
         {
             "All" => true,
-            "Selector" => allowed.Selector is { } selector && Matches(selector, snapshot.NamespaceLabels),
+            "Selector" => allowed.Selector is { } selector && Matches(selector, snapshot.NamespaceLabels ?? new Dictionary<string, string>()),
             _ => false,
         };
     }

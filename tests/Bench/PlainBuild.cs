@@ -44,7 +44,7 @@ internal sealed class PlainBuild : IAsyncDisposable
         return new PlainBuild(
             folder,
             told with { Builder = told.Builder with { TlsDirectory = tls }, ContextDirectory = Path.Combine(folder, "context") },
-            new BuildctlFiles { Metadata = Path.Combine(folder, "metadata.json"), RegistryCa = told.Output.Ca is null ? null : Path.Combine(folder, "registry-ca.crt") });
+            new BuildctlFiles { Metadata = Path.Combine(folder, "metadata.json"), Ref = Path.Combine(folder, "ref"), RegistryCa = told.Output.Ca is null ? null : Path.Combine(folder, "registry-ca.crt") });
     }
 
     /// <summary>Seconds from the start of buildctl until it has ended, the image pushed by its digest.</summary>

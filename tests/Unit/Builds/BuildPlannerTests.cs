@@ -612,6 +612,23 @@ public sealed class BuildPlannerTests
         (BuildPlanner.Plan(snapshot).SlotRequests.Count == 2).ShouldBe(admitted);
     }
 
+    // The build's event may come before that of its namespace, and then a refusal would be a failure that nobody caused.
+    [Fact]
+    public void Plan_WhenItsNamespaceIsNotInTheStoreYet_WaitsInsteadOfRefusing()
+    {
+        var pool = Pool();
+        var selector = new V1LabelSelector { MatchLabels = new Dictionary<string, string> { ["team"] = "builders" } };
+        var plan = BuildPlanner.Plan(Snapshot(OfCommit()) with
+        {
+            Pool = pool with { Spec = pool.Spec with { AllowedNamespaces = new AllowedNamespaces { From = "Selector", Selector = selector } } },
+            NamespaceLabels = null,
+        });
+
+        plan.Status.Phase.ShouldBe(Phases.Pending);
+        plan.Status.Failure.ShouldBeNull();
+        plan.SlotRequests.ShouldBeEmpty();
+    }
+
     [Fact]
     public void Plan_WhenThePoolLacksThePlatform_NamesThoseItHas()
     {
