@@ -56,6 +56,7 @@ internal static class BuildkitdToml
         Line(toml, "rootless", "true");
         // A container of Kubernetes cannot have /proc unmasked, so steps share buildkitd's PID namespace.
         Line(toml, "noProcessSandbox", "true");
+        Line(toml, "binary", Text(StepRuntime.Path));
         Line(toml, "gc", "true");
 
         var (ceiling, reserved, free, stale) = (Share(settings, 60), Share(settings, 10), Share(settings, 10), Share(settings, 5));

@@ -21,6 +21,7 @@ internal static class PoolObjects
     private const string PortName = "buildkit";
     private const string DefaultFrontend = "docker.io/docker/dockerfile";
     private const int ReadableByGroup = 0x120; // 0440
+    private const int ExecutableByAll = 0x16d; // 0555
 
     /// <summary>In seconds. A kubelet may let up to one such period pass before it asks for the first time (kubernetes#62036): builds wait for that where a pool comes from zero.</summary>
     private const int ReadinessPeriod = 10;
@@ -52,6 +53,7 @@ internal static class PoolObjects
         var data = new SortedDictionary<string, string>(StringComparer.Ordinal)
         {
             [BuilderPaths.ConfigFile] = BuildkitdToml.Render(Settings(pool, platform, options)),
+            [StepRuntime.File] = StepRuntime.Script,
         };
         foreach (var registry in registries.Where(registry => !string.IsNullOrEmpty(registry.Ca)))
             data[BuildkitdToml.AuthorityFile(registry.Host)] = registry.Ca!;
@@ -268,7 +270,8 @@ internal static class PoolObjects
         var secret = ChildNames.ServerCertificate(name, certificate.Serial);
         V1Volume[] always =
         [
-            new V1Volume { Name = ConfigVolume, ConfigMap = new V1ConfigMapVolumeSource { Name = ChildNames.PoolConfig(name) } },
+            // One of its files is a program.
+            new V1Volume { Name = ConfigVolume, ConfigMap = new V1ConfigMapVolumeSource { Name = ChildNames.PoolConfig(name), DefaultMode = ExecutableByAll } },
             new V1Volume
             {
                 Name = CertificateVolume,
