@@ -64,12 +64,12 @@ internal sealed class Fault : IAsyncDisposable
     public V1Alpha1ImageBuild Quick(string name, params string[] platforms) => Sleeping(name, "0", platforms);
 
     /// <summary>
-    /// The same, with a step that sleeps: a number of seconds with a part that no other test has can be found among processes. It is the
-    /// step's one process: without a process sandbox, runc ends that one alone, and what it has started goes on.
+    /// The same, with a step that sleeps: a number of seconds with a part that no other test has can be found among processes. A shell
+    /// waits for it, so there are two of them, of which runc knows the one.
     /// </summary>
     public V1Alpha1ImageBuild Sleeping(string name, string seconds, params string[] platforms)
     {
-        var build = Tenant.Inline(name, $"FROM busybox:stable\nRUN echo {Marker} of {Tenant.Name}/{name} > /name && cat /name && exec sleep {seconds}\n", platforms.Length == 0 ? [Platform] : platforms);
+        var build = Tenant.Inline(name, $"FROM busybox:stable\nRUN echo {Marker} of {Tenant.Name}/{name} > /name && cat /name && sleep {seconds} && echo awake\n", platforms.Length == 0 ? [Platform] : platforms);
         return Without(build);
     }
 
