@@ -28,6 +28,7 @@ internal static class BuildObjects
     private const string CacheDirectory = "/run/slipway/cache";
     private const string SourceDirectory = "/run/slipway/source";
     private const int RunnerUser = 65532;
+    private const int LongestPiece = 32 * 1024;
 
     private static readonly string[] LostNodeTaints = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"];
     private static readonly TimeSpan LostNodePatience = TimeSpan.FromSeconds(30);
@@ -271,7 +272,7 @@ internal static class BuildObjects
     {
         Name = ContainerName,
         Image = state.Options.RunnerImage,
-        Args = [shape.Role, "--description", Literal(shape.Description)],
+        Args = [shape.Role, .. Pieces(shape.Description).SelectMany(piece => new[] { "--description", Literal(piece) })],
         TerminationMessagePolicy = "File",
         Resources = state.Spec.Job?.Resources ?? new V1ResourceRequirements
         {
@@ -286,6 +287,24 @@ internal static class BuildObjects
         },
         VolumeMounts = [.. shape.Volumes.Select(volume => volume.Mount), new V1VolumeMount { Name = "tmp", MountPath = "/tmp" }],
     };
+
+    /// <summary>
+    /// Linux takes no argument of 128 KiB, and build arguments alone may have twice that. A character has three bytes at most. No piece
+    /// begins with what has a meaning at the beginning of an argument, or within a character of two parts.
+    /// </summary>
+    private static IEnumerable<string> Pieces(string description)
+    {
+        var start = 0;
+        while (description.Length - start > LongestPiece)
+        {
+            var end = start + LongestPiece;
+            while (!char.IsAsciiLetterOrDigit(description[end]) && end > start + 1) end--;
+            yield return description[start..end];
+            start = end;
+        }
+
+        yield return description[start..];
+    }
 
     /// <summary>The kubelet expands $(NAME) and $$ in arguments, and a build argument may hold either.</summary>
     private static string Literal(string argument) => argument.Replace("$", "$$", StringComparison.Ordinal);

@@ -31,7 +31,8 @@ internal static class RunnerCommands
     private static Command Verb<T>(
         string name, string summary, Func<T, IReadOnlyList<string>> problems, Func<T, CancellationToken, Task<RunResult>> run, TextWriter log)
     {
-        var description = new Option<string>("--description") { Description = "What to do, as JSON.", Required = true };
+        // In pieces where it is too long for one argument.
+        var description = new Option<string[]>("--description") { Description = "What to do, as JSON.", Required = true };
         var result = new Option<string>("--result") { Description = "Where the result goes.", DefaultValueFactory = _ => DefaultResultPath };
         var command = new Command(name, summary) { description, result };
         command.SetAction(async (parsed, token) =>
@@ -39,7 +40,7 @@ internal static class RunnerCommands
             using var interrupted = CancellationTokenSource.CreateLinkedTokenSource(token);
             using var terminate = OnSignal(PosixSignal.SIGTERM, interrupted);
             using var interrupt = OnSignal(PosixSignal.SIGINT, interrupted);
-            var (outcome, exitCode) = await RunAsync(parsed.GetRequiredValue(description), problems, run, log, interrupted.Token);
+            var (outcome, exitCode) = await RunAsync(string.Concat(parsed.GetRequiredValue(description)), problems, run, log, interrupted.Token);
             ResultFile.Write(parsed.GetRequiredValue(result), outcome);
             return exitCode;
         });

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.RegularExpressions;
 using k8s.Models;
 using Slipway.Api;
@@ -79,6 +80,29 @@ public sealed class BuildObjectsTests
         container.Args.Take(2).ShouldBe(["build", "--description"]);
         container.Args.Count.ShouldBe(3);
         RunnerJson.Deserialize<BuildDescription>(AsTheKubeletPassesIt(container.Args[2])).BuildArgs.ShouldHaveSingleItem().Value.ShouldBe(hostile);
+    }
+
+    // Linux: MAX_ARG_STRLEN. With more the container does not start.
+    [Theory]
+    [InlineData("x")]
+    [InlineData("@")]
+    [InlineData("-")]
+    [InlineData("€")]
+    [InlineData("😀")]
+    public void Job_WithBuildArgsAtTheirLongest_HandsThemOverInPiecesThatLinuxTakes(string filler)
+    {
+        var value = string.Concat(Enumerable.Repeat($"ab{filler}", 4096))[..4096];
+        var build = Build(Amd64);
+        build = build with { Spec = build.Spec with { BuildArgs = [.. Enumerable.Range(0, 64).Select(number => new BuildArg { Name = $"A{number}", Value = value })] } };
+
+        var args = JobOf(BuildReading.Read(Snapshot(build).Granted(Amd64))).Spec.Template.Spec.Containers[0].Args.Skip(1).ToList();
+
+        args.Where((_, number) => number % 2 == 0).ShouldAllBe(option => option == "--description");
+        var pieces = args.Where((_, number) => number % 2 == 1).Select(AsTheKubeletPassesIt).ToList();
+        pieces.Count.ShouldBeGreaterThan(1);
+        pieces.ShouldAllBe(piece => Encoding.UTF8.GetByteCount(piece) < 128 * 1024);
+        pieces.Skip(1).ShouldAllBe(piece => char.IsAsciiLetterOrDigit(piece[0]));
+        RunnerJson.Deserialize<BuildDescription>(string.Concat(pieces)).BuildArgs.ShouldAllBe(arg => arg.Value == value);
     }
 
     [Theory]

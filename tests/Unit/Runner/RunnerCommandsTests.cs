@@ -40,6 +40,16 @@ public sealed class RunnerCommandsTests : IDisposable
     }
 
     [Fact]
+    public async Task Invoke_WhenTheDescriptionComesInPieces_PutsThemTogether()
+    {
+        const string Json = """{"platforms":[],"output":{"image":"r.example/a","tags":["x"]}}""";
+
+        (await InvokeAsync(["publish", "--description", Json[..20], "--description", Json[20..30], "--description", Json[30..]], _ => throw new InvalidOperationException("something ran"))).ShouldBe(2);
+
+        Result().Failure!.Message.ShouldContain("platforms is empty");
+    }
+
+    [Fact]
     public void All_WhenNoResultPathIsGiven_WritesWhereTheKubeletLooks()
     {
         foreach (var command in RunnerCommands.All(new FakeProcesses(_ => { }), TextWriter.Null, TimeProvider.System))
@@ -48,7 +58,9 @@ public sealed class RunnerCommandsTests : IDisposable
         }
     }
 
-    private Task<int> InvokeAsync(string verb, string json, Action<FakeProcess> play)
+    private Task<int> InvokeAsync(string verb, string json, Action<FakeProcess> play) => InvokeAsync([verb, "--description", json], play);
+
+    private Task<int> InvokeAsync(string[] arguments, Action<FakeProcess> play)
     {
         var root = new RootCommand();
         foreach (var command in RunnerCommands.All(new FakeProcesses(play), TextWriter.Null, TimeProvider.System))
@@ -56,7 +68,7 @@ public sealed class RunnerCommandsTests : IDisposable
             root.Add(command);
         }
 
-        return root.Parse([verb, "--description", json, "--result", ResultPath])
+        return root.Parse([.. arguments, "--result", ResultPath])
             .InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null }, TestContext.Current.CancellationToken);
     }
 
