@@ -94,6 +94,10 @@ internal sealed class Fault : IAsyncDisposable
         return status.Failure;
     }
 
+    /// <summary>Returns once status says that an attempt in that role has failed and that another one follows.</summary>
+    public Task<V1Alpha1ImageBuild> FailedAttemptAsync(string build, string role) => Wait.UntilAsync($"an attempt to {role} {build} has failed", Patience,
+        () => Tenant.ReadAsync(build), seen => seen.Status?.FailedAttempts?.Any(failed => failed.Role == role) is true || seen.Status?.CompletedAt is not null);
+
     /// <summary>Every Job is one that the builds' statuses account for.</summary>
     public async Task ShouldBeExplainedAsync()
     {
