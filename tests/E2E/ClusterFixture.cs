@@ -87,6 +87,7 @@ public sealed class ClusterFixture : IAsyncLifetime
         }
 
         if (_proxy is not null) await _proxy.DisposeAsync();
+        Shared.Dispose();
         await Cluster.DisposeAsync();
     }
 

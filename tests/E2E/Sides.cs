@@ -57,11 +57,11 @@ internal sealed class Sides
 }
 
 /// <summary>What the tests of this suite share, beside the pool: who strikes it has to say so, and who cannot bear that.</summary>
-internal sealed class Shared
+internal sealed class Shared : IDisposable
 {
     private readonly Sides _operator = new();
     private readonly Sides _node = new();
-    private readonly Sides _leadership = new();
+    private readonly SemaphoreSlim _leadership = new(1, 1);
     private int _alone;
 
     /// <summary>The operator may go and come back, or have other options, while the test has this.</summary>
@@ -82,10 +82,23 @@ internal sealed class Shared
     /// <summary>The second node is there: builds of every platform come to their end in time.</summary>
     public Task<IDisposable> CountsOnNodeAsync() => _node.JoinAsync("counts on it", TestContext.Current.CancellationToken);
 
-    /// <summary>One at a time changes who leads.</summary>
-    public Task<IDisposable> ChangesLeaderAsync() => AloneAsync(_leadership);
+    /// <summary>One at a time changes who leads, in turn: who has just done it comes after those that wait.</summary>
+    public async Task<IDisposable> ChangesLeaderAsync()
+    {
+        await _leadership.WaitAsync(TestContext.Current.CancellationToken);
+        return new Turn(_leadership);
+    }
+
+    public void Dispose() => _leadership.Dispose();
 
     private Task<IDisposable> AloneAsync(Sides sides) => sides.JoinAsync($"alone {Interlocked.Increment(ref _alone)}", TestContext.Current.CancellationToken);
+
+    private sealed class Turn(SemaphoreSlim turns) : IDisposable
+    {
+        private SemaphoreSlim? _turns = turns;
+
+        public void Dispose() => Interlocked.Exchange(ref _turns, null)?.Release();
+    }
 
     private sealed class Both(IDisposable first, IDisposable second) : IDisposable
     {
