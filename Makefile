@@ -29,7 +29,7 @@ test-crash-points: ## The operator dies at its own writes; a tenth of them, by t
 test-e2e: ## Against the local cluster: builders, builds, registry, chart.
 	@tests/run.sh E2E
 
-soak: ## Every chaos seed, every crash point, every kill, the farm's faults at full length.
+soak: ## Every chaos seed, every crash point, every kill, the farm's faults at full length, 200 builds with ten kills.
 	@tests/soak.sh
 
 bench: ## Figures against a real API server, a line each: bench: name=value unit (UPDATE_DOCS=1 for docs/).

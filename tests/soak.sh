@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # tests/soak.sh: what `make test` takes a part of, in full: every seed of the chaos tests, every crash point, every kill, the
-# farm's faults at full length.
-# The last line sums it up: "soak: N seeds, N crash points, N kills, N differences".
+# farm's faults at full length, 200 builds with the operator killed among them.
+# The line before the last is "bench: chaos_builds_ok=N builds". The last line sums it up: "soak: N seeds, N crash points, N kills, N differences".
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export SLIPWAY_SOAK=1
@@ -24,9 +24,11 @@ tally() { awk -v what="$1" '/^tally: / && index($0, " " what ",") { sum += $2 } 
 soak Unit '*.ChaosTests'
 soak CrashPoints 'Slipway.Tests.CrashPoints.*'
 soak E2E 'Slipway.Tests.E2E.Farm.*'
+soak E2E 'Slipway.Tests.E2E.Faults.ChaosTests'
 
 differences=$(awk '/^tally: / { sum += $(NF - 1) } END { print sum + 0 }' "$log")
 # What fails without a difference has failed all the same.
 [[ $failed == 0 || $differences != 0 ]] || echo "soak: a test failed, see above"
+grep '^bench: chaos_builds_ok=' "$log" || echo "soak: the chaos test did not come to its count"
 echo "soak: $(tally seeds) seeds, $(tally 'crash points') crash points, $(tally kills) kills, $differences differences"
 [[ $failed == 0 ]]

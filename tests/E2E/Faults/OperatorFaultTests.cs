@@ -50,18 +50,18 @@ public sealed class OperatorFaultTests(ClusterFixture fixture)
             var moment = moments[index];
             using (await fixture.Shared.ChangesLeaderAsync())
             {
-                var clock = TimeProvider.System.GetTimestamp();
+                var turn = TimeProvider.System.GetTimestamp();
                 var leader = await Leader.FindAsync(fixture);
-                var found = TimeProvider.System.GetElapsedTime(clock);
                 if (created.Add(moment.Build)) await moment.CreateAsync();
                 // The next one is on its way by then.
                 if (index + 1 < moments.Count && moments[index + 1].IsHeld && created.Add(moments[index + 1].Build)) await moments[index + 1].CreateAsync();
                 await moment.ArriveAsync();
                 var seen = known.Describe(moment.Build);
-                var arrived = TimeProvider.System.GetElapsedTime(clock);
+                var arrived = TimeProvider.System.GetElapsedTime(turn);
                 var end = await strikeAsync(leader, index + 1);
                 ends.Add(end with { Strike = string.Create(CultureInfo.InvariantCulture, $"{index + 1}. {moment.Name} ({seen}): {end.Strike}") });
-                TestContext.Current.TestOutputHelper!.WriteLine($"{ends[^1].Strike} TIMES {found} {arrived} {TimeProvider.System.GetElapsedTime(clock)}");
+                TestContext.Current.TestOutputHelper!.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                    $"{arrived.TotalSeconds:0.0} s to the moment, {TimeProvider.System.GetElapsedTime(turn).TotalSeconds:0.0} s in all: {ends[^1].Strike}; kubelet: {end.Kubelet}"));
             }
 
             moment.GoOn();
