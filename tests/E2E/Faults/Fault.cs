@@ -1,7 +1,9 @@
 using System.Globalization;
+using System.Text.Json.Nodes;
 using k8s.Models;
 using Slipway.Api;
 using Slipway.Builds;
+using Slipway.Kube;
 using Slipway.Kube.Client;
 using Slipway.Runner;
 
@@ -44,11 +46,11 @@ internal sealed class Fault : IAsyncDisposable
     public string Platform => _fixture.Cluster.Platforms[0];
 
     /// <summary>On the proxy's plain address, unless another one is given.</summary>
-    public static async Task<Fault> StartAsync(ClusterFixture fixture, string test, TestRegistry? registry = null, string? password = null)
+    public static async Task<Fault> StartAsync(ClusterFixture fixture, string test, TestRegistry? registry = null, string? password = null, NamespacedName? pool = null)
     {
         registry ??= fixture.Proxy.Plain;
         var node = await fixture.Shared.CountsOnNodeAsync();
-        var tenant = await fixture.TenantAsync(registry: registry, password: password);
+        var tenant = await fixture.TenantAsync(registry: registry, password: password, pool: pool);
         return new Fault(fixture, node, registry, tenant, await JobWatch.StartAsync(fixture.Client, tenant.Name), test);
     }
 
@@ -137,6 +139,12 @@ internal sealed class Fault : IAsyncDisposable
         }
     }
 
+    /// <summary>The same of a Job that goes soon, from now until its pod has ended.</summary>
+    public Task<string> FollowAsync(WatchedJob job) => _fixture.Cluster.KubectlAsync("--namespace", Tenant.Name, "logs", "--follow", $"job/{job.Name}");
+
+    public Task PatchAsync(string build, JsonObject spec) =>
+        _fixture.Client.PatchAsync<V1Alpha1ImageBuild>(new(Tenant.Name, build), new JsonObject { ["spec"] = spec }, default);
+
     /// <summary>What the kubelet and the controllers said of everything in this namespace whose name begins so.</summary>
     public async Task<IReadOnlyList<string>> EventsAsync(string name)
     {
@@ -148,7 +156,7 @@ internal sealed class Fault : IAsyncDisposable
 
     /// <summary>The pod of the builder that a Job is on.</summary>
     public Task<V1Pod> BuilderAsync(WatchedJob job) =>
-        _fixture.Client.GetAsync<V1Pod>(new(ClusterFixture.PoolNamespace, job.Job.Metadata.Annotations[SlipwayApi.BuilderAnnotation]), default);
+        _fixture.Client.GetAsync<V1Pod>(new(job.Job.Metadata.Labels[SlipwayApi.PoolNamespaceLabel], job.Job.Metadata.Annotations[SlipwayApi.BuilderAnnotation]), default);
 
     /// <summary>Of every Job, for a failed test: they go with the namespace.</summary>
     private async Task<string> LogsAsync() => string.Concat(await Task.WhenAll(Jobs.Jobs.Select(async job => $"-- {job.Name}\n{await LogAsync(job)}\n")));
