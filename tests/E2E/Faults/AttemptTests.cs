@@ -1,4 +1,3 @@
-using System.Globalization;
 using k8s.Models;
 using Slipway.Api;
 using Slipway.Builds;
@@ -16,7 +15,7 @@ public sealed class AttemptTests(ClusterFixture fixture)
         await using var fault = await Fault.StartAsync(fixture, nameof(JobDeleted_InAStep_IsTriedAgain));
         await fault.Tenant.CreateAsync(fault.Sleeping("app", StepWatch.Seconds(5)));
         var first = await fault.InTheStepAsync("app");
-        var log = fault.FollowAsync(first);
+        var log = await fault.FollowAsync(first);
 
         fault.Evidence.Add("kubectl delete job", await DeleteAsync(fault, "job", first.Name));
         var status = await fault.SucceedsAsync("app");
@@ -46,7 +45,7 @@ public sealed class AttemptTests(ClusterFixture fixture)
 
         fault.Evidence.AddSeen("the kubelet's events", await fault.EventsAsync(deleted.Metadata.Name), "kubelet .* Killing +Stopping container");
         fault.Evidence.Add("the API server's watch of the Jobs", fault.Jobs.Lines());
-        fault.Evidence.AddSeen("the API server's watch of the pods", pods.Seen.Where(seen => seen.Kind == WatchEventKind.Deleted || seen.Object.Status?.Phase == "Succeeded").Select(Line), $"{deleted.Metadata.Name} .*gone");
+        fault.Evidence.AddSeen("the API server's watch of the pods", pods.Seen.Select(Line).Distinct(), $"{deleted.Metadata.Name} .*(told to go|gone)");
         var jobs = fault.Jobs.Of("app", JobRoles.Build);
         // Before Kubernetes 1.27 a Job knows nothing of a pod that is gone and starts another one, often before the operator has read what
         // the first one said; since then it has failed with it.
@@ -110,7 +109,7 @@ public sealed class AttemptTests(ClusterFixture fixture)
     }
 
     private static string Line(Seen<V1Pod> seen) =>
-        string.Create(CultureInfo.InvariantCulture, $"revision {seen.Revision}: Pod {seen.Object.Metadata.Name} of Job {seen.Object.Metadata.OwnerReferences[0].Name}: {seen.Object.Status?.Phase}{(seen.Kind == WatchEventKind.Deleted ? ", gone" : "")}");
+        $"Pod {seen.Object.Metadata.Name} of Job {seen.Object.Metadata.OwnerReferences[0].Name}: {seen.Object.Status?.Phase}{(seen.Object.Metadata.DeletionTimestamp is null ? "" : ", told to go")}{(seen.Kind == WatchEventKind.Deleted ? ", gone" : "")}";
 
     private Task<string> DeleteAsync(Fault fault, string kind, string name, params string[] how) =>
         fixture.Cluster.KubectlAsync(["--namespace", fault.Tenant.Name, "delete", kind, name, "--wait=false", .. how]);

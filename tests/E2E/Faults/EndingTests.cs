@@ -18,7 +18,7 @@ public sealed class EndingTests(ClusterFixture fixture)
         await fault.Tenant.CreateAsync(fault.Sleeping("app", marker));
         var job = await fault.InTheStepAsync("app");
         await using var step = await StepWatch.StartAsync(fixture, fault, job, marker);
-        var log = fault.FollowAsync(job);
+        var log = await fault.FollowAsync(job);
 
         await fault.PatchAsync("app", new JsonObject { ["cancel"] = true });
         await step.ShouldEndWithItsJobBeforeAsync("app", Phases.Cancelled, status => status.Phase == Phases.Cancelled);
@@ -38,7 +38,7 @@ public sealed class EndingTests(ClusterFixture fixture)
         await fault.Tenant.CreateAsync(InGroup(fault.Sleeping("older", marker)));
         var job = await fault.InTheStepAsync("older");
         await using var step = await StepWatch.StartAsync(fixture, fault, job, marker);
-        var log = fault.FollowAsync(job);
+        var log = await fault.FollowAsync(job);
 
         await fault.Tenant.CreateAsync(InGroup(fault.Quick("newer")));
         await step.ShouldEndWithItsJobBeforeAsync("older", Phases.Superseded, status => status.Phase == Phases.Superseded);
@@ -60,7 +60,7 @@ public sealed class EndingTests(ClusterFixture fixture)
         await fault.Tenant.CreateAsync(fault.Sleeping("app", marker));
         var older = await fault.InTheStepAsync("app");
         await using var step = await StepWatch.StartAsync(fixture, fault, older, marker);
-        var log = fault.FollowAsync(older);
+        var log = await fault.FollowAsync(older);
 
         await fault.PatchAsync("app", new JsonObject { ["source"] = new JsonObject { ["inline"] = new JsonObject { ["files"] = new JsonObject { ["Dockerfile"] = fault.Quick("app").Spec.Source.Inline!.Files["Dockerfile"] } } } });
         await step.ShouldEndWithItsJobBeforeAsync("app", "building the other spec", status => status is { ObservedGeneration: 2, Phase: not Phases.Pending });

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using k8s.Models;
@@ -139,8 +140,19 @@ internal sealed class Fault : IAsyncDisposable
         }
     }
 
-    /// <summary>The same of a Job that goes soon, from now until its pod has ended.</summary>
-    public Task<string> FollowAsync(WatchedJob job) => _fixture.Cluster.KubectlAsync("--namespace", Tenant.Name, "logs", "--follow", $"job/{job.Name}");
+    /// <summary>The same of a Job that goes soon: returns once its first line is there, and what it returns ends with the Job's pod.</summary>
+    public async Task<Task<string>> FollowAsync(WatchedJob job)
+    {
+        var start = new ProcessStartInfo(_fixture.Cluster.Kubectl, ["--kubeconfig", _fixture.Cluster.Kubeconfig, "--namespace", Tenant.Name, "logs", "--follow", $"job/{job.Name}"]) { RedirectStandardOutput = true };
+        var process = Process.Start(start) ?? throw new InvalidOperationException("kubectl did not start");
+        var first = await process.StandardOutput.ReadLineAsync(CancellationToken.None);
+        return RestAsync(process, first);
+    }
+
+    private static async Task<string> RestAsync(Process process, string? first)
+    {
+        using (process) return $"{first}\n{await process.StandardOutput.ReadToEndAsync(CancellationToken.None)}";
+    }
 
     public Task PatchAsync(string build, JsonObject spec) =>
         _fixture.Client.PatchAsync<V1Alpha1ImageBuild>(new(Tenant.Name, build), new JsonObject { ["spec"] = spec }, default);

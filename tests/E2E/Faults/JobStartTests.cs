@@ -14,13 +14,14 @@ public sealed class JobStartTests(ClusterFixture fixture)
         await using var fault = await Fault.StartAsync(fixture, nameof(RunnerOutOfMemory_EveryTime_SaysToRaiseTheLimit));
         await using var pods = await Recording<V1Pod>.StartAsync(fixture.Client, fault.Tenant.Name);
         var build = fault.Quick("app");
-        await fault.Tenant.CreateAsync(build with { Spec = build.Spec with { Job = new JobTemplate { Resources = new V1ResourceRequirements { Limits = new Dictionary<string, ResourceQuantity> { ["memory"] = new("20Mi") } } } } });
+        await fault.Tenant.CreateAsync(build with { Spec = build.Spec with { Job = new JobTemplate { Resources = new V1ResourceRequirements { Limits = new Dictionary<string, ResourceQuantity> { ["memory"] = new("12Mi") } } } } });
 
-        var failure = await fault.FailsAsync("app", FailureClass.Infrastructure, FailureReasons.OutOfMemory);
+        await fault.Tenant.EndOfAsync("app", Fault.Patience);
 
         var ended = pods.Objects.Select(pod => $"Pod {pod.Metadata.Name}: {State(pod)?.Reason}, exit code {State(pod)?.ExitCode}").ToList();
         fault.Evidence.AddSeen("the kubelet's status of the Jobs' containers", ended, "OOMKilled, exit code 137");
         fault.Evidence.Add("the kubelet's events", await fault.EventsAsync("app"));
+        var failure = await fault.FailsAsync("app", FailureClass.Infrastructure, FailureReasons.OutOfMemory);
         failure.Message!.ShouldContain("spec.job.resources.limits.memory");
         ended.Count.ShouldBe(3);
         fault.Jobs.Of("app", JobRoles.Build).Select(job => job.Attempt).ShouldBe([1, 2, 3]);

@@ -20,7 +20,7 @@ public sealed class LongestTests(ClusterFixture fixture)
         await using var pods = await Recording<V1Pod>.StartAsync(fixture.Client, fault.Tenant.Name);
         var secret = await CopyOfTheSecretAsync(fault.Tenant.Name);
         var account = new string('s', 253);
-        await fixture.Client.CreateAsync(new V1ServiceAccount { ApiVersion = "v1", Kind = "ServiceAccount", Metadata = new V1ObjectMeta { Name = account, NamespaceProperty = fault.Tenant.Name } }, default);
+        await fixture.Client.CreateAsync(new V1ServiceAccount { ApiVersion = "v1", Kind = "ServiceAccount", Metadata = new V1ObjectMeta { Name = account, NamespaceProperty = fault.Tenant.Name } }, TestContext.Current.CancellationToken);
         var name = new string('n', 253);
         var build = Longest(fault, name, secret, account);
         await fault.Tenant.CreateAsync(build);
