@@ -213,7 +213,8 @@ internal static class BuildPlanner
     /// </summary>
     private static BuildPlan End(BuildState state, string phase, RunFailure failure, BuildJob? job = null)
     {
-        var going = state.LiveJobs.Where(live => (live.Name != job?.Name || live.NeverStarted) && !live.NodeLost && !(state.Now >= live.GoneBy)).ToList();
+        // Also one whose pod has ended, if it is on its way out: who is told that its build is over may rely on it that nothing is left.
+        var going = state.Current.Where(left => (left.Live || left.Deleting) && (left.Name != job?.Name || left.NeverStarted) && !left.NodeLost && !(state.Now >= left.GoneBy)).ToList();
         var deletes = state.LiveJobs.Where(live => !live.Deleting && (live.Name != job?.Name || live.NeverStarted)).ToList();
         return new BuildPlan
         {

@@ -110,6 +110,8 @@ internal sealed class JobResult(BuildOptions options, DateTimeOffset now)
         if (job.FinishedAt is { } finished)
             return now < finished + StoreLag ? null : Failures.Of(FailureClass.Infrastructure, Reasons.RunnerLost,
                 "The Job ended and its pod is gone before its result was read. Set spec.rerun to a new value to build again.");
+        // It had one, which somebody has deleted without grace: the Job controller starts another, or says that the Job has failed.
+        if (job.Job.Status?.Active > 0) return null;
         return now < job.Created + options.NotStartedAfter ? null : Failures.Of(FailureClass.Config, Reasons.RunnerRefused,
             $"The Job's pod could not be created (a quota, an admission rule or a missing ServiceAccount). "
             + $"{EventsOf(job.Job.Metadata)} says why.");

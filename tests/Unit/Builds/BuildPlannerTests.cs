@@ -517,6 +517,19 @@ public sealed class BuildPlannerTests
         plan.Status.Platforms![0].Failure!.Log.ShouldBeNull();
     }
 
+    // Deleted without grace: before Kubernetes 1.27 the Job starts another one, since then it fails.
+    [Fact]
+    public void Plan_WhenThePodOfAJobIsGone_WaitsForTheJobController()
+    {
+        var (snapshot, amd64, _) = BothRunning();
+        amd64.Job.Status = new V1JobStatus { Active = 1 };
+
+        var plan = BuildPlanner.Plan(snapshot.Replace(amd64 with { Pods = [] }).Later(TimeSpan.FromMinutes(20)));
+
+        plan.Status.Phase.ShouldBe(Phases.Building);
+        plan.Deletes.ShouldBeEmpty();
+    }
+
     [Fact]
     public void Plan_WhenTheTimeIsOver_WaitsForTheRunnersOwnReportFirst()
     {

@@ -49,6 +49,23 @@ public sealed class EndingTests
         plan.Status.FailedAttempts.ShouldBeNull();
     }
 
+    // The Job controller says that they have failed while the garbage collector still has them.
+    [Fact]
+    public void Plan_WhenTheJobsOfACancelledBuildHaveEndedButAreThere_WaitsForThem()
+    {
+        var (running, amd64, arm64) = BothRunning();
+        foreach (var job in new[] { amd64, arm64 }) job.Job.Metadata.DeletionTimestamp = Now.UtcDateTime;
+        var interrupted = Failed(FailureClass.Infrastructure, FailureReasons.Interrupted);
+        var ended = Cancelled(running).Replace(amd64.Ended(interrupted)).Replace(arm64.Ended(interrupted));
+
+        var waiting = BuildPlanner.Plan(ended);
+        var gone = BuildPlanner.Plan(ended.After(waiting) with { Jobs = [] });
+
+        waiting.Status.Phase.ShouldBe(Phases.Building);
+        waiting.Status.CompletedAt.ShouldBeNull();
+        gone.Status.Phase.ShouldBe(Phases.Cancelled);
+    }
+
     [Fact]
     public void Plan_WhenCancelledBeforeAnythingRan_IsCancelledAtOnce() =>
         BuildPlanner.Plan(Cancelled(Snapshot(OfCommit()))).Status.Phase.ShouldBe(Phases.Cancelled);
