@@ -107,7 +107,8 @@ internal static class BuildPlanner
         if (candidates.FirstOrDefault(role => role.Result?.Failure is not null) is not { Result.Failure: { } failure } role) return null;
         // Jobs that went because the time was over are not the cause.
         if (state.Now >= state.Deadline && failure == Failures.JobDeleted) return null;
-        return End(state, Phases.Failed, failure, role.Job);
+        // The runner knows what was left of the time, and not whose it was.
+        return End(state, Phases.Failed, failed is not null && failure.Class == FailureClass.Timeout ? OutOfTime(state) : failure, role.Job);
     }
 
     private static BuildPlan? TimedOut(BuildState state)
@@ -115,9 +116,11 @@ internal static class BuildPlanner
         if (state.Deadline is not { } deadline || state.Published is not null) return null;
         var patience = state.LiveJobs.Any(job => !job.Deleting) ? ResultSlack : TimeSpan.Zero;
         if (state.Now < deadline + patience || Collectable(state)) return null;
-        return End(state, Phases.Failed, Failures.Of(FailureClass.Timeout, Reasons.TimedOut,
-            $"The build did not end within spec.timeout ({GoDuration.Format(BuildDefaults.TimeoutOf(state.Spec))}). Raise it, or make the build shorter."));
+        return End(state, Phases.Failed, OutOfTime(state));
     }
+
+    private static RunFailure OutOfTime(BuildState state) => Failures.Of(FailureClass.Timeout, Reasons.TimedOut,
+        $"The build did not end within spec.timeout ({GoDuration.Format(BuildDefaults.TimeoutOf(state.Spec))}). Raise it, or make the build shorter.");
 
     /// <summary>Nothing of this is final: the build goes on when the pool is there. What runs already goes on as it is.</summary>
     private static BuildPlan? PoolUnavailable(BuildState state)

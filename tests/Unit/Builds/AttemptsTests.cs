@@ -239,6 +239,17 @@ public sealed class AttemptsTests
     }
 
     [Fact]
+    public void Plan_WhenTheRunnersOwnTimeIsOver_NamesTheFieldThatGaveIt()
+    {
+        var (snapshot, amd64, _) = BothRunning();
+
+        var failure = snapshot.Replace(amd64.Ended(Failed(FailureClass.Timeout, FailureReasons.TimedOut))).Settled().Status.Failure!;
+
+        (failure.Class, failure.Reason).ShouldBe(("Timeout", Reasons.TimedOut));
+        failure.Message!.ShouldContain("spec.timeout (1h)");
+    }
+
+    [Fact]
     public void NextAt_ForOneFailureAfterTheOther_GrowsAndSpreads()
     {
         var at = Now.UtcDateTime;
