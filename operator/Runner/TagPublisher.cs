@@ -33,6 +33,8 @@ internal sealed class TagPublisher(RegistryClient registry, IReadOnlyList<string
     /// <summary>Null once all tags point at the index; else the tag that somebody else has moved since the run began.</summary>
     public async Task<string?> PutAsync(ManifestBody index, CancellationToken token)
     {
+        // By its digest, which harms nobody: where a tag is somebody else's, whoever decides about tags after this run has to find it.
+        await registry.PutManifestAsync(index.Digest, index, token);
         foreach (var tag in tags)
         {
             if (await IsMovedAsync(tag, index, token))
@@ -41,7 +43,6 @@ internal sealed class TagPublisher(RegistryClient registry, IReadOnlyList<string
             }
         }
 
-        await registry.PutManifestAsync(index.Digest, index, token);
         token.ThrowIfCancellationRequested();
         using var grace = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
         using var ending = token.Register(() => grace.CancelAfter(Grace));

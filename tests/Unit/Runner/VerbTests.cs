@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Text;
 using System.Text.Json;
 using NSubstitute;
 using Slipway.Registry;
@@ -142,6 +143,24 @@ public sealed class VerbTests : IAsyncLifetime
         result.Published.ShouldBeFalse();
         (result.IndexDigest, result.ImageDigest).ShouldBe((Index.Digest, Image.Digest));
         _registry.Manifests["1.0"].Digest.ShouldBe(newer.Digest);
+    }
+
+    // What was pushed is no index, and the one that the result names was nowhere: who published after it found nothing.
+    [Fact]
+    public async Task Build_WhenSomebodyMovesTheTagOfWhatIsNoIndex_LeavesItsOwnInTheRegistry()
+    {
+        _registry.Manifests[Image.Digest] = Image;
+        _registry.Blobs[OciSamples.Digest(OciSamples.Config("arm64"))] = Encoding.UTF8.GetBytes(OciSamples.Config("arm64"));
+        var build = Build() with { Publish = true, Output = Output() with { Tags = ["1.0"] }, Attestations = new AttestationDescription { Provenance = "none", Sbom = false } };
+        var (result, _) = await BuildAsync(build, process =>
+        {
+            _registry.Manifests["1.0"] = OciSamples.Image("newer");
+            Succeed(process, Image.Digest);
+        });
+        result.Failure.ShouldBeNull();
+        result.Published.ShouldBeFalse();
+        result.IndexDigest.ShouldNotBe(Image.Digest);
+        _registry.Manifests[result.IndexDigest!].Digest.ShouldBe(result.IndexDigest);
     }
 
     [Fact]
