@@ -38,6 +38,16 @@ internal sealed class RegistryReader : IDisposable
         return response.EnsureSuccessStatusCode().Headers.GetValues("Docker-Content-Digest").Single();
     }
 
+    /// <summary>Somebody else's push: the tag points at what the repository has under that digest.</summary>
+    public async Task TagAsync(string repository, string tag, string digest)
+    {
+        using var there = await _http.GetAsync(new Uri($"{Path(repository)}/manifests/{digest}", UriKind.Relative));
+        using var content = new ByteArrayContent(await there.EnsureSuccessStatusCode().Content.ReadAsByteArrayAsync());
+        content.Headers.ContentType = there.Content.Headers.ContentType;
+        using var put = await _http.PutAsync(new Uri($"{Path(repository)}/manifests/{tag}", UriKind.Relative), content);
+        put.EnsureSuccessStatusCode();
+    }
+
     public async Task<JsonNode> ManifestAsync(string repository, string digest) =>
         JsonNode.Parse(await _http.GetStringAsync(new Uri($"{Path(repository)}/manifests/{digest}", UriKind.Relative)))!;
 

@@ -75,7 +75,7 @@ public sealed partial class TektonTests(ClusterFixture fixture)
         {
             await cluster.KubectlAsync("--namespace", space, "apply", "-f", Path.Combine(Folder, "rbac.yaml"));
             var task = new SampleTask(cluster);
-            Directory.CreateDirectory(Path.Combine(task._folder, "results"));
+            Directory.CreateDirectory(Path.Combine(task._folder, ResultsFolder));
             var config = JsonNode.Parse(await cluster.KubectlAsync("config", "view", "--raw", "--flatten", "--minify", "-o", "json"))!;
             config["contexts"]![0]!["context"]!["namespace"] = space;
             config["users"]![0]!["user"]!["as"] = $"system:serviceaccount:{space}:slipway-build";
@@ -131,7 +131,10 @@ public sealed partial class TektonTests(ClusterFixture fixture)
             return (process.ExitCode, await errors);
         }
 
-        private string ResultPath(string name) => Path.Combine(_folder, "results", name);
+        // No step's name, which its script has.
+        private const string ResultsFolder = "of-the-steps";
+
+        private string ResultPath(string name) => Path.Combine(_folder, ResultsFolder, name);
 
         [GeneratedRegex(@"\$\(((?:params|results)\.[A-Za-z_.]+)\)")]
         private static partial Regex Variable();

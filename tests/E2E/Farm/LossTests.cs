@@ -33,7 +33,8 @@ public sealed class LossTests(ClusterFixture fixture)
     {
         await using var evidence = new Evidence(nameof(BuilderPodDeleted_WhileBuilding_WithoutGrace_EndsAsItsLoss));
         await using var farm = await TestFarm.StartAsync(fixture, TestFarm.Platform(fixture.Cluster.Platforms[0], builders: 1, slots: 2));
-        await farm.CreateAsync(farm.Sleeping("app", 60));
+        var build = farm.Sleeping("app", 60);
+        await farm.CreateAsync(build with { Spec = build.Spec with { Retries = 0 } });
         var job = await farm.InTheStepAsync("app");
 
         evidence.Add("kubectl delete pod", await fixture.Cluster.KubectlAsync("--namespace", farm.Pool.Namespace, "delete", "pod", job.Builder, "--grace-period=0", "--force"));

@@ -21,7 +21,7 @@ public sealed class LongestTests(ClusterFixture fixture)
         var secret = await CopyOfTheSecretAsync(fault.Tenant.Name);
         var account = new string('s', 253);
         await fixture.Client.CreateAsync(new V1ServiceAccount { ApiVersion = "v1", Kind = "ServiceAccount", Metadata = new V1ObjectMeta { Name = account, NamespaceProperty = fault.Tenant.Name } }, TestContext.Current.CancellationToken);
-        var name = new string('n', 253);
+        var name = new string('n', 63);
         var build = Longest(fault, name, secret, account);
         await fault.Tenant.CreateAsync(build);
 
