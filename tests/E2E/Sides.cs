@@ -64,8 +64,11 @@ internal sealed class Shared : IDisposable
     private readonly SemaphoreSlim _leadership = new(1, 1);
     private int _alone;
 
-    /// <summary>The operator may go and come back, or have other options, while the test has this.</summary>
+    /// <summary>The operator may go and come back while the test has this.</summary>
     public Task<IDisposable> StrikesOperatorAsync() => _operator.JoinAsync("strikes", TestContext.Current.CancellationToken);
+
+    /// <summary>The operator has other options while the test has this, and nobody else strikes it: what they bring comes at its own times.</summary>
+    public Task<IDisposable> ChangesOperatorAsync() => AloneAsync(_operator);
 
     /// <summary>The operator stays the one that it is.</summary>
     public Task<IDisposable> CountsOnOperatorAsync() => _operator.JoinAsync("counts on it", TestContext.Current.CancellationToken);

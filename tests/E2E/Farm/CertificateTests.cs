@@ -11,8 +11,8 @@ public sealed class CertificateTests(ClusterFixture fixture)
     public async Task Certificates_AtALifetimeOfTwoMinutes_RotateDuringBuilds()
     {
         await using var evidence = new Evidence(nameof(Certificates_AtALifetimeOfTwoMinutes_RotateDuringBuilds));
-        using var strikes = await fixture.Shared.StrikesOperatorAsync();
-        await InstallAsync("serverCertificateLifetime=2m");
+        using var strikes = await fixture.Shared.ChangesOperatorAsync();
+        await fixture.Cluster.InstallAsync("serverCertificateLifetime=2m");
         try
         {
             await using var farm = await TestFarm.StartBesideStrikesAsync(fixture, TestFarm.Platform(fixture.Cluster.Platforms[0], builders: 2, slots: 1));
@@ -41,14 +41,7 @@ public sealed class CertificateTests(ClusterFixture fixture)
         }
         finally
         {
-            await InstallAsync();
+            await fixture.Cluster.InstallAsync();
         }
-    }
-
-    /// <summary>Others may be killing the operator, which is fine, but not while its pods are replaced.</summary>
-    private async Task InstallAsync(params string[] values)
-    {
-        using var leadership = await fixture.Shared.ChangesLeaderAsync();
-        await fixture.Cluster.InstallAsync(values);
     }
 }

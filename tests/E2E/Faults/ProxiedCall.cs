@@ -41,7 +41,14 @@ internal sealed class ProxiedCall(HttpContext context, Func<Task> forward, Func<
 
     public Task ForwardAsync(AnswerChange change) => forwardChanged?.Invoke(change) ?? throw new InvalidOperationException("The token service's answers are not rewritten.");
 
-    public void Cut() => context.Abort();
+    /// <summary>The context tells of it a moment later.</summary>
+    public bool IsCut { get; private set; }
+
+    public void Cut()
+    {
+        IsCut = true;
+        context.Abort();
+    }
 
     private Task AnswerAsync(int status, string body, IEnumerable<(string Name, string Value)> headers)
     {

@@ -35,8 +35,9 @@ internal sealed class RegistryScript
         var outcome = "";
         try
         {
-            await (rule is null ? forward() : rule.Action(new ProxiedCall(context, forward, forwardChanged)));
-            outcome = context.RequestAborted.IsCancellationRequested ? "cut" : context.Response.StatusCode.ToString(CultureInfo.InvariantCulture);
+            var call = new ProxiedCall(context, forward, forwardChanged);
+            await (rule is null ? forward() : rule.Action(call));
+            outcome = call.IsCut || context.RequestAborted.IsCancellationRequested ? "cut" : context.Response.StatusCode.ToString(CultureInfo.InvariantCulture);
         }
         catch (Exception gone) when (context.RequestAborted.IsCancellationRequested && gone is OperationCanceledException or HttpRequestException or IOException)
         {
