@@ -90,7 +90,7 @@ internal sealed partial class ImageBuildController(
         return reported;
     }
 
-    /// <summary>Only as it was seen: an edit of this moment may have asked for it once more.</summary>
+    /// <summary>By uid: another object of that name stays. An edit of this very moment goes with the object.</summary>
     private async Task<ReconciliationResult<V1Alpha1ImageBuild>> DeleteAsync(V1Alpha1ImageBuild build, CancellationToken cancellationToken)
     {
         if (await deleter.DeleteAsync(build, PropagationPolicy.Background, cancellationToken)) LogBuildDeleted(NamespacedName.Of(build));
