@@ -182,6 +182,7 @@ internal static partial class Classifier
     private static RunFailure BaseImageMissing(Facts f) => f.Failure(FailureClass.Config, FailureReasons.BaseImageNotFound,
         $"{f.BaseImage ?? "An image that the Dockerfile builds on"} does not exist for {f.Build.Platform}, or may not be pulled with the credentials of this build.");
 
+    /// <summary>No answer of the registry's: whatever the network, or who has closed the connection, says of it.</summary>
     private static RunFailure? RegistryUnreachable(Facts f) =>
         (!f.InPull && !f.InPush && !f.Has("failed to copy: ")) || !NoConnection().IsMatch(f.Text) ? null
         : f.Failure(FailureClass.Registry, FailureReasons.RegistryUnavailable, $"{f.RegistryRole} cannot be reached from the builder.");
@@ -249,7 +250,7 @@ internal static partial class Classifier
     private static partial Regex RunExit();
 
     // Whoever cancels a build here is asked before this: a cancellation that is left comes from a builder that stops.
-    [GeneratedRegex(@"context canceled|code = Unavailable|Unavailable:|error reading from server|graceful_stop|closing transport|transport is closing|connection reset by peer.*rpc|client connection is closing|\bEOF\b(?=[^\n]*rpc)|no active session|frontend grpc server closed unexpectedly", RegexOptions.IgnoreCase)]
+    [GeneratedRegex(@"context canceled|code = Unavailable|Unavailable:|error reading from server|graceful_stop|closing transport|transport is closing|connection reset by peer.*rpc|client connection is closing|\bEOF\b(?=[^\n]*rpc)|no active session|no such job|frontend grpc server closed unexpectedly", RegexOptions.IgnoreCase)]
     private static partial Regex BuilderGone();
 
     [GeneratedRegex(@"S3: GetObject[^\n]*(?:404|NoSuchKey)|NoSuchKey|could not fetch content descriptor [^\n]*not found|cache key: blob not found|blob sha256:[0-9a-f]+[^\n]*not found|failed to copy: [^\n]*(?:404|not found)", RegexOptions.IgnoreCase)]
@@ -282,7 +283,8 @@ internal static partial class Classifier
     [GeneratedRegex(@"401 Unauthorized|403 Forbidden|insufficient_scope|authorization failed|authentication required|access denied|unauthorized:|denied:|no basic auth credentials|failed to fetch (?:oauth|anonymous) token", RegexOptions.IgnoreCase)]
     private static partial Regex NotAuthorised();
 
-    [GeneratedRegex(@"connection refused|no such host|i/o timeout|network is unreachable|no route to host|connection reset|connection timed out|context deadline exceeded|TLS handshake timeout|server misbehaving|EOF", RegexOptions.IgnoreCase)]
+    // The first is what containerd says of every request that no answer came to.
+    [GeneratedRegex(@"failed to do request: |connection refused|no such host|i/o timeout|network is unreachable|no route to host|connection reset|connection timed out|broken pipe|use of closed network connection|context deadline exceeded|TLS handshake timeout|server misbehaving|EOF", RegexOptions.IgnoreCase)]
     private static partial Regex NoConnection();
 
     [GeneratedRegex(@"(?:resolve source metadata for|load metadata for|resolve image config for|\] FROM) (?:docker-image://)?([A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}[A-Za-z0-9])")]

@@ -43,7 +43,7 @@ public sealed class AttemptTests(ClusterFixture fixture)
         fault.Evidence.Add("kubectl delete pod", await DeleteAsync(fault, "pod", deleted.Metadata.Name, how));
         var status = await fault.SucceedsAsync("app");
 
-        fault.Evidence.AddSeen("the kubelet's events", await fault.EventsAsync(deleted.Metadata.Name), "kubelet .* Killing +Stopping container");
+        await fault.AddEventsAsync("the kubelet's events", deleted.Metadata.Name, "kubelet .* Killing +Stopping container");
         fault.Evidence.Add("the API server's watch of the Jobs", fault.Jobs.Lines());
         fault.Evidence.AddSeen("the API server's watch of the pods", pods.Seen.Select(Line).Distinct(), $"{deleted.Metadata.Name} .*(told to go|gone)");
         var jobs = fault.Jobs.Of("app", JobRoles.Build);
@@ -96,7 +96,7 @@ public sealed class AttemptTests(ClusterFixture fixture)
 
     private static async Task ShouldBeSeenAsync(Fault fault, WatchedJob job, string log)
     {
-        fault.Evidence.AddSeen("the kubelet's events", await fault.EventsAsync(job.Name), "kubelet .* Killing +Stopping container");
+        await fault.AddEventsAsync("the kubelet's events", job.Name, "kubelet .* Killing +Stopping container");
         fault.Evidence.AddSeen("the first attempt's log", log, "Stopping buildctl: Interrupted");
         fault.Evidence.Add("the API server's watch of the Jobs", fault.Jobs.Lines());
     }

@@ -79,7 +79,7 @@ public sealed class EndingTests(ClusterFixture fixture)
     /// <summary>By the kubelet, and by buildctl that it told to end.</summary>
     private static async Task ShouldBeSeenAsync(Fault fault, WatchedJob job, string log)
     {
-        fault.Evidence.AddSeen("the kubelet's events of the Job's pod", await fault.EventsAsync(job.Name), Killing);
+        await fault.AddEventsAsync("the kubelet's events of the Job's pod", job.Name, Killing);
         fault.Evidence.AddSeen("buildctl's log", log, "Stopping buildctl: Interrupted");
         log.ShouldContain("The solve has ended on");
     }

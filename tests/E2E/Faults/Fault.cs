@@ -1,6 +1,8 @@
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using k8s.Models;
 using Slipway.Api;
 using Slipway.Builds;
@@ -164,6 +166,13 @@ internal sealed class Fault : IAsyncDisposable
             "--namespace", Tenant.Name, "get", "events", "--sort-by", ".lastTimestamp", "--no-headers",
             "--output", "custom-columns=TIME:.lastTimestamp,SOURCE:.source.component,OBJECT:.involvedObject.name,REASON:.reason,MESSAGE:.message");
         return [.. all.Split('\n').Where(line => line.Contains($" {name}", StringComparison.Ordinal))];
+    }
+
+    /// <summary>The same as evidence, once the fault is seen in them: kubelet tells of what it does after it has done it.</summary>
+    public async Task AddEventsAsync(string source, string name, [StringSyntax(StringSyntaxAttribute.Regex)] string seen)
+    {
+        var events = await Wait.UntilAsync($"{source} show {seen}", Patience, () => EventsAsync(name), lines => lines.Any(line => Regex.IsMatch(line, seen)), TimeSpan.FromSeconds(1));
+        Evidence.AddSeen(source, events, seen);
     }
 
     /// <summary>The pod of the builder that a Job is on.</summary>

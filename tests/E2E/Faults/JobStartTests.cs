@@ -39,7 +39,7 @@ public sealed class JobStartTests(ClusterFixture fixture)
         var failure = await fault.FailsAsync("app", FailureClass.Config, Reasons.RunnerUnschedulable);
 
         var job = fault.Jobs.Jobs.ShouldHaveSingleItem();
-        fault.Evidence.AddSeen("the scheduler's events", await fault.EventsAsync(job.Name), "FailedScheduling .*nodes are available");
+        await fault.AddEventsAsync("the scheduler's events", job.Name, "FailedScheduling .*nodes are available");
         failure.Message!.ShouldContain("spec.job (nodeSelector, tolerations, resources)");
         failure.Message!.ShouldContain($"kubectl get events -n {fault.Tenant.Name}");
         await Wait.UntilAsync("the Job that never started is gone", Fault.Patience, () => Task.FromResult(fault.Jobs.Jobs[0].Gone), gone => gone is not null);

@@ -24,7 +24,7 @@ public sealed class PublishingTests(ClusterFixture fixture)
         var status = await fault.SucceedsAsync("app");
 
         fault.Evidence.AddSeen("the registry's record", fault.Registry.Record, @"HEAD .*/manifests/1: .*\(held back\)");
-        fault.Evidence.AddSeen("the kubelet's events", await fault.EventsAsync(first.Name), "kubelet .* Killing +Stopping container");
+        await fault.AddEventsAsync("the kubelet's events", first.Name, "kubelet .* Killing +Stopping container");
         var jobs = fault.Jobs.Of("app", JobRoles.Publish);
         fault.Evidence.Add("the second publish Job's log", await fault.LogAsync(jobs[^1]));
         fault.Evidence.Add("the API server's watch of the Jobs", fault.Jobs.Lines());
