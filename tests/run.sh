@@ -7,14 +7,21 @@ cd "$(dirname "$0")/.."
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 passed=0 failed=0 skipped=0
-failures=$results/failures reasons=$results/reasons
-touch "$failures" "$reasons"
+failures=$results/failures
+touch "$failures"
 
 # attribute FILE NAME: of the one <assembly> in an xUnit result file.
 attribute() { sed -n "0,/<assembly /s/.*<assembly [^>]*[[:space:]]$2=\"\([0-9.]*\)\".*/\1/p" "$1" | head -n 1; }
 
-# failures_in FILE LINES: each failed test in the runner's output, with so many of the lines that say why.
-failures_in() { grep -A "$2" ' \[FAIL\]$' "$1" || true; }
+# failures_in FILE: a line for each failed test in the runner's output, with the beginning of what it says.
+failures_in() {
+  awk '
+    / \[FAIL\]$/ { flush(); sub(/^ */, ""); sub(/ \[FAIL\]$/, ""); name = $0; said = ""; telling = 1; next }
+    telling && /^ *(Stack Trace|Difference |Output):?/ { telling = 0 }
+    telling { sub(/^ */, ""); said = said " " $0 }
+    function flush() { if (name != "") print "failed: " name ":" substr(said, 1, 300); name = "" }
+    END { flush() }' "$1"
+}
 
 run() {
   local suite=$1 start=$SECONDS status=0 file=$results/$1.xml log=$results/$1.log
@@ -25,7 +32,7 @@ run() {
   if [[ ! -s $file ]]; then
     echo "== $suite: ended without a result (exit code $status)"
     failed=$((failed + 1))
-    echo "$suite ended without a result (exit code $status)" >>"$failures"
+    echo "failed: $suite ended without a result (exit code $status)" >>"$failures"
     return
   fi
   local suite_failed=$(($(attribute "$file" failed) + $(attribute "$file" errors)))
@@ -34,16 +41,14 @@ run() {
   passed=$((passed + $(attribute "$file" passed)))
   failed=$((failed + suite_failed))
   skipped=$((skipped + $(attribute "$file" skipped)))
-  failures_in "$log" 0 >>"$failures"
-  failures_in "$log" 15 >>"$reasons"
+  failures_in "$log" >>"$failures"
   echo "== $suite: $((SECONDS - start)) s"
 }
 
 for suite in "$@"; do run "$suite"; done
 
 # Once more at the end, where it is seen even if only the end is kept.
-head -n 60 "$reasons" | cut -c -300
-head -n 40 "$failures" | sed 's/^ */failed: /'
+head -n 40 "$failures"
 line="$passed passed, $failed failed"
 [[ $skipped == 0 ]] || line+=", $skipped skipped"
 echo "$line"

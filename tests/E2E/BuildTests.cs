@@ -28,7 +28,7 @@ public sealed class BuildTests(ClusterFixture fixture)
     [Fact]
     public async Task Build_OfABranchForTwoPlatforms_EndsInOneIndexWithEveryAttestation()
     {
-        using var node = await fixture.Shared.CountsOnNodeAsync();
+        await Shared.JoinAsync(node: Use.CountsOn);
         await using var tenant = await fixture.TenantAsync();
         var (url, commit) = await fixture.Cluster.PushAsync(tenant.Name, Program);
         await tenant.CreateAsync(tenant.Git("app", url, "main"));
@@ -45,7 +45,7 @@ public sealed class BuildTests(ClusterFixture fixture)
     [Fact]
     public async Task Build_OfTheSameCommitAgain_TakesItsStepsFromCacheAndPushesTheSameImages()
     {
-        using var node = await fixture.Shared.CountsOnNodeAsync();
+        await Shared.JoinAsync(node: Use.CountsOn);
         await using var tenant = await fixture.TenantAsync();
         var (url, _) = await fixture.Cluster.PushAsync(tenant.Name, Program);
         var created = await tenant.CreateAsync(tenant.Git("app", url, "main"));
@@ -95,7 +95,7 @@ public sealed class BuildTests(ClusterFixture fixture)
     [Fact]
     public async Task Build_WithoutAttestations_PushesNone()
     {
-        using var node = await fixture.Shared.CountsOnNodeAsync();
+        await Shared.JoinAsync(node: Use.CountsOn);
         await using var tenant = await fixture.TenantAsync();
         var build = tenant.Inline("app", "FROM busybox:stable\n");
         await tenant.CreateAsync(build with { Spec = build.Spec with { Attestations = new BuildAttestations { Provenance = "None", Sbom = false } } });

@@ -4,11 +4,8 @@ using Slipway.Api;
 using Slipway.Kube;
 using Slipway.Kube.Client;
 using Slipway.Tests.E2E.Faults;
-using Xunit.Sdk;
-using Xunit.v3;
 
 [assembly: AssemblyFixture(typeof(Slipway.Tests.E2E.ClusterFixture))]
-[assembly: TestCollectionOrderer(typeof(Slipway.Tests.E2E.StrikersFirst))]
 
 namespace Slipway.Tests.E2E;
 
@@ -17,20 +14,6 @@ namespace Slipway.Tests.E2E;
 public sealed class ClusterTests
 {
     public const string Name = "cluster";
-}
-
-/// <summary>Tests that strike the operator. They come first, beside those that bear it; those that count on it come when they are done.</summary>
-[CollectionDefinition(Name)]
-public sealed class OperatorStrikes
-{
-    public const string Name = "strikes the operator";
-}
-
-internal sealed class StrikersFirst : ITestCollectionOrderer
-{
-    public IReadOnlyCollection<TTestCollection> OrderTestCollections<TTestCollection>(IReadOnlyCollection<TTestCollection> testCollections)
-        where TTestCollection : ITestCollection =>
-        [.. testCollections.OrderByDescending(collection => collection.TestCollectionDisplayName == OperatorStrikes.Name)];
 }
 
 /// <summary>The cluster of all suites here, one pool on it, and the few calls that tests make.</summary>
@@ -46,8 +29,6 @@ public sealed class ClusterFixture : IAsyncLifetime
     private RegistryProxy? _proxy;
 
     internal ITestCluster Cluster { get; } = Environment.GetEnvironmentVariable("SLIPWAY_CLUSTER") == "k3s" ? new K3sCluster() : new LocalCluster();
-
-    internal Shared Shared { get; } = new();
 
     internal KubeClient Client => _client ?? throw new InvalidOperationException("The cluster has not been started.");
 
@@ -87,7 +68,6 @@ public sealed class ClusterFixture : IAsyncLifetime
         }
 
         if (_proxy is not null) await _proxy.DisposeAsync();
-        Shared.Dispose();
         await Cluster.DisposeAsync();
     }
 
@@ -103,7 +83,13 @@ public sealed class ClusterFixture : IAsyncLifetime
 
     internal V1Alpha1BuilderPool Pool(NamespacedName key) => TestPool.Of(Cluster, key, _proxy?.OfThePool ?? []);
 
-    /// <summary>A namespace of the test's own, admitted by the pool, with the Secret that pushes need. It is deleted with the test.</summary>
-    internal Task<Tenant> TenantAsync(bool admitted = true, string? password = null, NamespacedName? pool = null, string? name = null, TestRegistry? registry = null) =>
-        Tenant.CreateAsync(Client, registry ?? Cluster.Registry, pool ?? SharedPool, name ?? $"e2e-{Guid.NewGuid():N}"[..16], admitted, password);
+    /// <summary>
+    /// A namespace of the test's own, admitted by the pool, with the Secret that pushes need. It is deleted with the test.
+    /// Returns when it is the test's turn.
+    /// </summary>
+    internal async Task<Tenant> TenantAsync(bool admitted = true, string? password = null, NamespacedName? pool = null, string? name = null, TestRegistry? registry = null)
+    {
+        await Shared.JoinAsync();
+        return await Tenant.CreateAsync(Client, registry ?? Cluster.Registry, pool ?? SharedPool, name ?? $"e2e-{Guid.NewGuid():N}"[..16], admitted, password);
+    }
 }

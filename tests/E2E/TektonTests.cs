@@ -80,8 +80,12 @@ public sealed partial class TektonTests(ClusterFixture fixture)
             config["contexts"]![0]!["context"]!["namespace"] = space;
             config["users"]![0]!["user"]!["as"] = $"system:serviceaccount:{space}:slipway-build";
             await File.WriteAllTextAsync(task.Kubeconfig, config.ToJsonString());
+            await Wait.UntilAsync("the API server knows the Role", TimeSpan.FromMinutes(1), () => task.MayAsync("create", "imagebuilds.slipway.dev"), may => may);
             return task;
         }
+
+        private async Task<bool> MayAsync(string verb, string resource) =>
+            (await Shell.TryAsync(_cluster.Kubectl, "--kubeconfig", Kubeconfig, "auth", "can-i", verb, resource)).Output.Trim() == "yes";
 
         public void Dispose() => Directory.Delete(_folder, recursive: true);
 

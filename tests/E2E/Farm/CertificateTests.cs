@@ -4,18 +4,17 @@ using Slipway.Api;
 namespace Slipway.Tests.E2E.Farm;
 
 /// <summary>Certificates that end while builds go on. The operator itself is changed for it, so no test of the farm runs beside.</summary>
-[Collection(OperatorStrikes.Name)]
 public sealed class CertificateTests(ClusterFixture fixture)
 {
     [Fact]
     public async Task Certificates_AtALifetimeOfTwoMinutes_RotateDuringBuilds()
     {
         await using var evidence = new Evidence(nameof(Certificates_AtALifetimeOfTwoMinutes_RotateDuringBuilds));
-        using var strikes = await fixture.Shared.ChangesOperatorAsync();
+        await Shared.JoinAsync(Use.HasAlone);
         await fixture.Cluster.InstallAsync("serverCertificateLifetime=2m");
         try
         {
-            await using var farm = await TestFarm.StartBesideStrikesAsync(fixture, TestFarm.Platform(fixture.Cluster.Platforms[0], builders: 2, slots: 1));
+            await using var farm = await TestFarm.StartAsync(fixture, TestFarm.Platform(fixture.Cluster.Platforms[0], builders: 2, slots: 1));
             var serials = new HashSet<string>();
             var lines = new List<string>();
             // Past the end of the first; under load the builders are rolled late, and builds wait for them.

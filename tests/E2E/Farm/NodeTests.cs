@@ -17,7 +17,7 @@ public sealed class NodeTests(ClusterFixture fixture)
     {
         SkipUnlessLocal();
         await using var evidence = new Evidence(nameof(NodeOfABuilderNotReady_ItTakesNoBuildsAndOthersDo));
-        using var node = await fixture.Shared.StrikesNodeAsync();
+        await Shared.JoinAsync(Use.CountsOn, Use.HasAlone);
         await using var farm = await TestFarm.StartAsync(fixture, Platforms);
         await using var nodes = await Recording<V1Node>.StartAsync(fixture.Client, null);
         long lost;
@@ -50,7 +50,7 @@ public sealed class NodeTests(ClusterFixture fixture)
     {
         SkipUnlessLocal();
         await using var evidence = new Evidence(nameof(Cordoned_TheBuilderTakesNoBuildsAndEndsItsOwn));
-        using var node = await fixture.Shared.StrikesNodeAsync();
+        await Shared.JoinAsync(Use.CountsOn, Use.HasAlone);
         await using var farm = await TestFarm.StartAsync(fixture, Platforms[0]);
         await using var nodes = await Recording<V1Node>.StartAsync(fixture.Client, null);
         await farm.CreateAsync(farm.Sleeping("running", 25, Struck));
@@ -85,7 +85,7 @@ public sealed class NodeTests(ClusterFixture fixture)
     {
         SkipUnlessLocal();
         await using var evidence = new Evidence(nameof(Drained_InTheMiddleOfARun_LosesNoBuild));
-        using var node = await fixture.Shared.StrikesNodeAsync();
+        await Shared.JoinAsync(Use.CountsOn, Use.HasAlone);
         await using var farm = await TestFarm.StartAsync(fixture, Platforms[0]);
         await using var nodes = await Recording<V1Node>.StartAsync(fixture.Client, null);
         await farm.CreateAsync(farm.Sleeping("running", Sample.TakesAll ? 60 : 45, Struck));

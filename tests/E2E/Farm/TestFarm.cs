@@ -17,11 +17,9 @@ internal sealed partial class TestFarm : IAsyncDisposable
 
     private readonly ClusterFixture _fixture;
     private readonly Tenant _tenant;
-    private readonly IDisposable? _side;
 
-    private TestFarm(ClusterFixture fixture, IDisposable? side, Tenant tenant, NamespacedName pool)
+    private TestFarm(ClusterFixture fixture, Tenant tenant, NamespacedName pool)
     {
-        _side = side;
         _fixture = fixture;
         _tenant = tenant;
         Pool = pool;
@@ -36,18 +34,13 @@ internal sealed partial class TestFarm : IAsyncDisposable
 
     public required Recording<V1Pod> Builders { get; init; }
 
-    /// <summary>Returns when it is Ready. Nobody strikes the operator until it is disposed of.</summary>
-    public static async Task<TestFarm> StartAsync(ClusterFixture fixture, params PoolPlatform[] platforms) =>
-        await StartAsync(fixture, await fixture.Shared.CountsOnOperatorAsync(), platforms);
-
-    /// <summary>For a test that strikes the operator itself.</summary>
-    public static Task<TestFarm> StartBesideStrikesAsync(ClusterFixture fixture, params PoolPlatform[] platforms) => StartAsync(fixture, null, platforms);
-
-    private static async Task<TestFarm> StartAsync(ClusterFixture fixture, IDisposable? side, PoolPlatform[] platforms)
+    /// <summary>Returns when it is Ready. Nobody strikes the operator until the test is over, but the test itself where it has said so.</summary>
+    public static async Task<TestFarm> StartAsync(ClusterFixture fixture, params PoolPlatform[] platforms)
     {
+        await Shared.JoinAsync(Use.CountsOn);
         var pool = new NamespacedName($"farm-{Guid.NewGuid():N}"[..16], "farm");
         var tenant = await fixture.TenantAsync(pool: pool, name: pool.Namespace);
-        var farm = new TestFarm(fixture, side, tenant, pool)
+        var farm = new TestFarm(fixture, tenant, pool)
         {
             Jobs = await Recording<V1Job>.StartAsync(fixture.Client, null, $"{SlipwayApi.PoolNamespaceLabel}={pool.Namespace}"),
             Builders = await Recording<V1Pod>.StartAsync(fixture.Client, pool.Namespace, $"{SlipwayApi.ComponentLabel}={SlipwayApi.BuilderComponent}"),
@@ -68,7 +61,6 @@ internal sealed partial class TestFarm : IAsyncDisposable
         await Jobs.DisposeAsync();
         await Builders.DisposeAsync();
         await _tenant.DisposeAsync();
-        _side?.Dispose();
     }
 
     public Task<V1Alpha1BuilderPool> ReadPoolAsync() => _fixture.Client.GetAsync<V1Alpha1BuilderPool>(Pool, default);

@@ -15,6 +15,7 @@ public sealed class BuildFaultTests(ClusterFixture fixture)
     [Fact]
     public async Task BranchMoved_AfterPrepare_BuildsTheFirstCommitEverywhere()
     {
+        await Shared.JoinAsync(node: Use.CountsOn);
         await using var fault = await Fault.StartAsync(fixture, nameof(BranchMoved_AfterPrepare_BuildsTheFirstCommitEverywhere));
         static Dictionary<string, string> Files(string content) => new() { ["Dockerfile"] = "FROM scratch\nCOPY which /which\n", ["which"] = content };
         var (url, first) = await fixture.Cluster.PushAsync(fault.Tenant.Name, Files("first"));
@@ -45,6 +46,7 @@ public sealed class BuildFaultTests(ClusterFixture fixture)
     [Fact]
     public async Task NamesAlike_AfterTruncation_AreTwoBuilds()
     {
+        await Shared.JoinAsync(node: Use.CountsOn);
         await using var fault = await Fault.StartAsync(fixture, nameof(NamesAlike_AfterTruncation_AreTwoBuilds));
         var alike = new string('a', 62);
         string[] names = [$"{alike}x", $"{alike}y"];

@@ -9,7 +9,6 @@ namespace Slipway.Tests.E2E.Faults;
 /// Many builds at once, and the operator killed at random moments of theirs: all of them succeed, and no Job is made but the first of
 /// each build and platform and those that a recorded failure explains.
 /// </summary>
-[Collection(OperatorStrikes.Name)]
 public sealed class ChaosTests(ClusterFixture fixture)
 {
     private static readonly int Builds = Sample.TakesAll ? 200 : 24;
@@ -22,8 +21,7 @@ public sealed class ChaosTests(ClusterFixture fixture)
     [Fact]
     public async Task Builds_WhileTheOperatorIsKilledAtRandom_AllSucceedAndNoneTwice()
     {
-        using var strikes = await fixture.Shared.StrikesOperatorAsync();
-        using var node = await fixture.Shared.CountsOnNodeAsync();
+        await Shared.JoinAsync(Use.Strikes, Use.CountsOn);
         await using var tenant = await fixture.TenantAsync();
         await using var jobs = await JobWatch.StartAsync(fixture.Client, tenant.Name);
         var wanted = Enumerable.Range(0, Builds).Select(number => BuildOf(tenant, number)).ToList();
@@ -52,7 +50,7 @@ public sealed class ChaosTests(ClusterFixture fixture)
     /// </summary>
     private async Task CreateAndKillAsync(Tenant tenant, JobWatch jobs, IReadOnlyList<V1Alpha1ImageBuild> builds, int after)
     {
-        using var change = await fixture.Shared.ChangesLeaderAsync();
+        using var change = await Shared.ChangesLeaderAsync();
         var leader = await Leader.FindAsync(fixture);
         var moment = jobs.Jobs.Count + after;
         foreach (var build in builds) await tenant.CreateAsync(build);

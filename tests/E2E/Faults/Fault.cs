@@ -24,12 +24,9 @@ internal sealed class Fault : IAsyncDisposable
     private readonly ClusterFixture _fixture;
     private readonly TestRegistry _registry;
 
-    private readonly IDisposable _node;
-
-    private Fault(ClusterFixture fixture, IDisposable node, TestRegistry registry, Tenant tenant, JobWatch jobs, string test)
+    private Fault(ClusterFixture fixture, TestRegistry registry, Tenant tenant, JobWatch jobs, string test)
     {
         _fixture = fixture;
-        _node = node;
         _registry = registry;
         Tenant = tenant;
         Jobs = jobs;
@@ -48,13 +45,16 @@ internal sealed class Fault : IAsyncDisposable
     /// <summary>The platform that tests of one platform build for.</summary>
     public string Platform => _fixture.Cluster.Platforms[0];
 
-    /// <summary>On the proxy's plain address, unless another one is given.</summary>
+    /// <summary>
+    /// On the proxy's plain address, unless another one is given. Jobs run on the first node: who builds for the other one's platform counts
+    /// on it, and says so before.
+    /// </summary>
     public static async Task<Fault> StartAsync(ClusterFixture fixture, string test, TestRegistry? registry = null, string? password = null, NamespacedName? pool = null)
     {
         registry ??= fixture.Proxy.Plain;
-        var node = await fixture.Shared.CountsOnNodeAsync();
+        await Shared.JoinAsync();
         var tenant = await fixture.TenantAsync(registry: registry, password: password, pool: pool);
-        return new Fault(fixture, node, registry, tenant, await JobWatch.StartAsync(fixture.Client, tenant.Name), test);
+        return new Fault(fixture, registry, tenant, await JobWatch.StartAsync(fixture.Client, tenant.Name), test);
     }
 
     public async ValueTask DisposeAsync()
@@ -62,7 +62,6 @@ internal sealed class Fault : IAsyncDisposable
         await Evidence.DisposeAsync();
         await Jobs.DisposeAsync();
         await Tenant.DisposeAsync();
-        _node.Dispose();
     }
 
     /// <summary>A build of one platform that is like no other and attests nothing.</summary>

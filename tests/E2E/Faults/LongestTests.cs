@@ -16,6 +16,7 @@ public sealed class LongestTests(ClusterFixture fixture)
     [Fact]
     public async Task EveryField_AtItsLongest_IsBuilt()
     {
+        await Shared.JoinAsync(node: Use.CountsOn);
         await using var fault = await Fault.StartAsync(fixture, nameof(EveryField_AtItsLongest_IsBuilt));
         await using var pods = await Recording<V1Pod>.StartAsync(fixture.Client, fault.Tenant.Name);
         var secret = await CopyOfTheSecretAsync(fault.Tenant.Name);

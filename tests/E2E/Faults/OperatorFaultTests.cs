@@ -8,7 +8,6 @@ namespace Slipway.Tests.E2E.Faults;
 /// The leader goes at ten moments of a build of two platforms, and nothing is lost or done twice. One build for each moment: those of
 /// the others go on meanwhile, and bear all strikes from their creation on.
 /// </summary>
-[Collection(OperatorStrikes.Name)]
 public sealed class OperatorFaultTests(ClusterFixture fixture)
 {
     /// <summary>The first time, the lease has to run out; after that, it is taken from the dead, so that ten strikes are not ten times fifteen seconds.</summary>
@@ -23,7 +22,7 @@ public sealed class OperatorFaultTests(ClusterFixture fixture)
 
     private async Task SurvivesAsync(string test, Func<Leader, int, Task<LeaderEnd>> strikeAsync, string exit)
     {
-        using var strikes = await fixture.Shared.StrikesOperatorAsync();
+        await Shared.JoinAsync(Use.Strikes, Use.CountsOn);
         await using var fault = await Fault.StartAsync(fixture, test);
         await using var builds = await Recording<V1Alpha1ImageBuild>.StartAsync(fixture.Client, fault.Tenant.Name);
         var (url, _) = await fixture.Cluster.PushAsync(fault.Tenant.Name, new Dictionary<string, string> { ["Dockerfile"] = $"FROM scratch\nLABEL build={fault.Tenant.Name}\nCOPY Dockerfile /\n" });
@@ -48,7 +47,7 @@ public sealed class OperatorFaultTests(ClusterFixture fixture)
         for (var index = 0; index < moments.Count; index++)
         {
             var moment = moments[index];
-            using (await fixture.Shared.ChangesLeaderAsync())
+            using (await Shared.ChangesLeaderAsync())
             {
                 var turn = TimeProvider.System.GetTimestamp();
                 var leader = await Leader.FindAsync(fixture);

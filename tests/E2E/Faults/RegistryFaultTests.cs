@@ -41,6 +41,7 @@ public sealed class RegistryFaultTests(ClusterFixture fixture)
     [Fact]
     public async Task RegistryBusy_WithRetryAfter_IsWaitedFor()
     {
+        await Shared.JoinAsync(node: Use.CountsOn);
         await using var fault = await Fault.StartAsync(fixture, nameof(RegistryBusy_WithRetryAfter_IsWaitedFor));
         // Longer than it would wait by itself.
         var busy = new RegistryRule("429, Retry-After: 5", "PUT", "/manifests/1$", ProxiedCall.Answers(429, TooMany, ("Retry-After", "5"))) { Times = 2 };
@@ -62,6 +63,7 @@ public sealed class RegistryFaultTests(ClusterFixture fixture)
     [Fact]
     public async Task RegistrySlow_AllTheTime_OnlyTakesLonger()
     {
+        await Shared.JoinAsync(node: Use.CountsOn);
         await using var fault = await Fault.StartAsync(fixture, nameof(RegistrySlow_AllTheTime_OnlyTakesLonger));
         fault.Registry.Add(new("late", ".*", ".*", ProxiedCall.Waits(TimeSpan.FromSeconds(2))));
         await fault.Tenant.CreateAsync(fault.Quick("app", [.. fixture.Cluster.Platforms]));
@@ -107,6 +109,7 @@ public sealed class RegistryFaultTests(ClusterFixture fixture)
     [Fact]
     public async Task RegistryOfAPrivateCa_ThatIsGiven_IsTrusted()
     {
+        await Shared.JoinAsync(node: Use.CountsOn);
         await using var fault = await Fault.StartAsync(fixture, nameof(RegistryOfAPrivateCa_ThatIsGiven_IsTrusted), fixture.Proxy.WithTls);
         await fault.Tenant.CreateAsync(fault.Quick("app", [.. fixture.Cluster.Platforms]));
 
@@ -119,6 +122,7 @@ public sealed class RegistryFaultTests(ClusterFixture fixture)
     [Fact]
     public async Task RegistryWithATokenService_IsAskedWithItsTokens()
     {
+        await Shared.JoinAsync(node: Use.CountsOn);
         await using var fault = await Fault.StartAsync(fixture, nameof(RegistryWithATokenService_IsAskedWithItsTokens), fixture.Proxy.WithTokens);
         await fault.Tenant.CreateAsync(fault.Quick("app", [.. fixture.Cluster.Platforms]));
 

@@ -55,6 +55,7 @@ public sealed class RegistryRetryTests(ClusterFixture fixture)
     [Fact]
     public async Task RegistryFails_BetweenTags_PutsAllOfThem()
     {
+        await Shared.JoinAsync(node: Use.CountsOn);
         await using var fault = await Fault.StartAsync(fixture, nameof(RegistryFails_BetweenTags_PutsAllOfThem));
         using var broken = fault.Registry.Add(new("500", "PUT", "/manifests/second$", ProxiedCall.Answers(500, Unavailable)));
         var build = fault.Quick("app", [.. fixture.Cluster.Platforms]);
@@ -80,6 +81,7 @@ public sealed class RegistryRetryTests(ClusterFixture fixture)
     [Fact]
     public async Task RegistryGone_WhilePublishing_IsTriedAgain()
     {
+        await Shared.JoinAsync(node: Use.CountsOn);
         await using var fault = await Fault.StartAsync(fixture, nameof(RegistryGone_WhilePublishing_IsTriedAgain));
         using var gone = fault.Registry.Add(new("gone", "PUT", "/manifests/1$", ProxiedCall.Cuts()));
         await fault.Tenant.CreateAsync(fault.Quick("app", [.. fixture.Cluster.Platforms]));
@@ -122,6 +124,7 @@ public sealed class RegistryRetryTests(ClusterFixture fixture)
     [Fact]
     public async Task GitHostGone_DuringPrepare_IsTriedAgain()
     {
+        await Shared.JoinAsync(node: Use.CountsOn);
         await using var fault = await Fault.StartAsync(fixture, nameof(GitHostGone_DuringPrepare_IsTriedAgain));
         var (url, commit) = await fixture.Cluster.PushAsync(fault.Tenant.Name, new Dictionary<string, string> { ["Dockerfile"] = "FROM scratch\nCOPY Dockerfile /\n" });
         var real = new Uri(url);
