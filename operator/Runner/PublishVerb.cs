@@ -20,10 +20,7 @@ internal sealed class PublishVerb(TextWriter log, TimeProvider time)
                 report.Result = report.Result with { IndexDigest = index.Digest, Attestations = IndexPublisher.Attestations(contents) };
                 if (await tags.PutAsync(index, deadline.Token) is { } moved)
                 {
-                    // Final: who tried again would begin anew, and put it over what is newer than this build.
-                    throw new RunFailureException(
-                        FailureClass.Config, FailureReasons.TagMoved,
-                        $"Something else moved the tag {moved} of {publish.Output.Image} while this was being published: it is left alone. Set spec.rerun to a new value to put it there all the same.");
+                    throw new RunFailureException(FailureClass.Registry, FailureReasons.TagMoved, $"Something else moved the tag {moved} of {publish.Output.Image} while this was being published: it is left alone.");
                 }
 
                 report.Result = report.Result with { Published = true };

@@ -570,7 +570,7 @@ public sealed class VerbTests : IAsyncLifetime
             return Task.FromResult(false);
         };
         var result = await PublishAsync(new PlatformIndex("linux/arm64", Index.Digest));
-        $"{result.Failure!.Class} {result.Failure.Reason}".ShouldBe("Config TagMoved");
+        $"{result.Failure!.Class} {result.Failure.Reason}".ShouldBe("Registry TagMoved");
         result.Failure.Message.ShouldContain("1.0");
         _registry.Manifests["1.0"].Digest.ShouldBe(newer.Digest);
     }
