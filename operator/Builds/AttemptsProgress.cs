@@ -15,10 +15,6 @@ internal static class AttemptsProgress
         return [.. failed, .. last.Concat(others).Where(attempt => !failed.Any(before => IsSame(before, attempt)))];
     }
 
-    /// <summary>Which attempt a Job is. Jobs of an operator before this one have no such note, and are the first.</summary>
-    public static int NumberOf(BuildJob job) =>
-        job.Job.Metadata.Annotations is { } notes && notes.TryGetValue(SlipwayApi.AttemptAnnotation, out var text) && int.TryParse(text, out var number) ? number : 1;
-
     public static bool IsSame(BuildAttempt one, BuildAttempt other) => (one.Role, one.Platform, one.Number) == (other.Role, other.Platform, other.Number);
 
     private static bool HasRun(PlatformBuildStatus platform) =>
@@ -70,7 +66,7 @@ internal static class AttemptsProgress
         return new BuildAttempt
         {
             Role = job.Role!,
-            Number = NumberOf(job),
+            Number = job.Attempt,
             Start = job.Created,
             End = EndOf(job) ?? Utc(status.CompletedAt),
             Succeeded = succeeded,
@@ -80,7 +76,7 @@ internal static class AttemptsProgress
     }
 
     private static BuildJob? Find(List<BuildJob> jobs, string role, string? platform, int number) =>
-        jobs.FirstOrDefault(job => job.Role == role && job.Platform == platform && NumberOf(job) == number);
+        jobs.FirstOrDefault(job => job.Role == role && job.Platform == platform && job.Attempt == number);
 
     /// <summary>The container's own end, before anybody saw it.</summary>
     private static DateTimeOffset? EndOf(BuildJob? job)

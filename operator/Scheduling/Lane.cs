@@ -130,7 +130,7 @@ internal sealed class Lane(NamespacedName pool, string platform)
         if (_grants.TryGetValue(request.BuildUid, out var grant)) return SlotAnswer.Granted(grant.Builder) with { PreferredBuilder = preferred };
         if (_waiting.TryGetValue(request.BuildUid, out var waiting)) return SlotAnswer.Waiting(waiting.Reason) with { PreferredBuilder = preferred };
         // It has its Job already, so it is told where that runs.
-        var job = view.JobsOf(request.BuildUid).FirstOrDefault(job => job.Live);
+        var job = view.JobsOf(request.BuildUid).FirstOrDefault(job => job.Answers(request));
         var builder = view.Builders.FirstOrDefault(builder => builder.Uid == job?.Slot.BuilderUid);
         return (builder is null ? SlotAnswer.Waiting(WaitReason.NoBuilderFree) : SlotAnswer.Granted(builder)) with { PreferredBuilder = preferred };
     }
@@ -158,7 +158,10 @@ internal sealed class Lane(NamespacedName pool, string platform)
         }
 
         // Whoever asked did not see yet what its last pass has made.
-        foreach (var slot in view.Held) _waiting.Remove(slot.BuildUid);
+        foreach (var job in view.LiveJobs)
+        {
+            if (_waiting.TryGetValue(job.Slot.BuildUid, out var waiting) && job.Answers(waiting.Request)) _waiting.Remove(job.Slot.BuildUid);
+        }
 
         var there = view.Builders.Select(builder => builder.Uid).ToHashSet();
         _drained.IntersectWith(there);

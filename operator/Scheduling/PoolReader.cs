@@ -1,3 +1,4 @@
+using System.Globalization;
 using k8s;
 using k8s.Models;
 using Slipway.Api;
@@ -49,6 +50,7 @@ internal sealed class PoolReader(IStore<V1Alpha1BuilderPool> pools, IStore<V1Pod
         if (owner is null || job.Metadata.Annotations is not { } notes) return null;
         if (!notes.TryGetValue(SlipwayApi.PlatformAnnotation, out var platform) || !notes.TryGetValue(SlipwayApi.BuilderUidAnnotation, out var builderUid)) return null;
         var build = new NamespacedName(job.Metadata.NamespaceProperty, owner.Name);
-        return new JobSlot(job.Metadata.Uid, IsLive(job), new HeldSlot(build, owner.Uid, platform, builderUid));
+        var attempt = notes.TryGetValue(SlipwayApi.AttemptAnnotation, out var number) && int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var told) ? told : 1;
+        return new JobSlot(job.Metadata.Uid, IsLive(job), new HeldSlot(build, owner.Uid, platform, builderUid), attempt);
     }
 }

@@ -25,8 +25,10 @@ internal sealed class PoolView(PoolPlatform? platform, TimeSpan idleAfter, IRead
     /// <summary>Every builder, whether or not it takes builds.</summary>
     public IReadOnlyList<Builder> Builders => builders;
 
+    public IEnumerable<JobSlot> LiveJobs => jobs.Where(job => job.Live);
+
     /// <summary>Of Jobs that run.</summary>
-    public IEnumerable<HeldSlot> Held => jobs.Where(job => job.Live).Select(job => job.Slot);
+    public IEnumerable<HeldSlot> Held => LiveJobs.Select(job => job.Slot);
 
     private PoolReplicas Replicas => platform switch
     {
@@ -52,7 +54,11 @@ internal sealed class PoolView(PoolPlatform? platform, TimeSpan idleAfter, IRead
 internal sealed record HeldSlot(NamespacedName Build, string BuildUid, string Platform, string BuilderUid);
 
 /// <summary>A build Job and the slot that it holds while it is live.</summary>
-internal sealed record JobSlot(string Uid, bool Live, HeldSlot Slot);
+internal sealed record JobSlot(string Uid, bool Live, HeldSlot Slot, int Attempt = 1)
+{
+    /// <summary>It is what the request wanted a builder for.</summary>
+    public bool Answers(SlotRequest request) => Live && Attempt >= request.Attempt;
+}
 
 /// <summary>How many builds run where, counted as they are granted.</summary>
 internal sealed class Load

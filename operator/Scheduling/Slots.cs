@@ -22,6 +22,9 @@ internal sealed record SlotRequest
     /// <summary>Within the namespace: the higher one goes first.</summary>
     public int Priority { get; init; }
 
+    /// <summary>Which one it is, 1 for the first. A Job of one before it still holds its slot, and answers nothing.</summary>
+    public int Attempt { get; init; } = 1;
+
     /// <summary>Names of builders that failed it: it goes to another one where one takes builds.</summary>
     public IReadOnlyList<string> Avoid { get; init; } = [];
 }

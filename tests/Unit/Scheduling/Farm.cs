@@ -137,6 +137,10 @@ internal sealed class Farm
     public static NamespacedName Key(string build) => build.Contains('/', StringComparison.Ordinal)
         ? new NamespacedName(build.Split('/')[0], build.Split('/')[1]) : new NamespacedName("team-a", build);
 
+    /// <summary>The same build's next attempt.</summary>
+    public SlotAnswer AskAgain(string build, int attempt, params string[] avoid) =>
+        Scheduler.Request([Wish(build) with { Attempt = attempt, Avoid = avoid }])[Amd64];
+
     public void JobSeen(string build, Builder builder, string platform = Amd64, int run = 0) => _seen.Put(Job(build, builder, platform, run));
 
     public void JobEnded(string build, Builder builder, string platform = Amd64, int run = 0)

@@ -34,6 +34,40 @@ public sealed class SchedulerTests
         farm.Scheduler.Of(Farm.PoolKey, Amd64).Building.ShouldBe(1);
     }
 
+    // Its pod has ended, or its node is gone, and the Job controller has not said so yet.
+    [Fact]
+    public void Request_WhileTheJobOfTheAttemptBeforeIsThere_IsAnotherBuilder()
+    {
+        var farm = new Farm(buildsPerBuilder: 1);
+        farm.BuilderUp(0);
+        farm.BuilderUp(1);
+        var first = farm.Ask("app").Builder!;
+        farm.JobSeen("app", first);
+        farm.Refresh();
+
+        var second = farm.AskAgain("app", attempt: 2, avoid: first.Name);
+
+        second.Builder.ShouldNotBeNull().Name.ShouldNotBe(first.Name);
+        farm.Count().Building.ShouldBe(2);
+    }
+
+    [Fact]
+    public void Request_WhileTheJobOfTheAttemptBeforeHoldsTheLastSlot_WaitsAndIsWoken()
+    {
+        var farm = new Farm(buildsPerBuilder: 1, min: 1, max: 1);
+        farm.BuilderUp(0);
+        var first = farm.Ask("app").Builder!;
+        farm.JobSeen("app", first);
+        farm.Refresh();
+
+        farm.AskAgain("app", attempt: 2).ShouldWait(WaitReason.NoBuilderFree);
+        farm.JobEnded("app", first);
+        farm.Refresh();
+
+        farm.Builds.Now.ShouldContain(Farm.Key("app"));
+        farm.AskAgain("app", attempt: 2).Builder.ShouldNotBeNull();
+    }
+
     [Fact]
     public void Request_WhenBuildersAreFull_WaitsForOneThatIsFree()
     {
