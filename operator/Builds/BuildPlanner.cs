@@ -150,15 +150,14 @@ internal static class BuildPlanner
     {
         var open = state.Platforms.Where(platform => !platform.Done).ToList();
         if (open.Count == 0) return null;
-        if (state.StartedAt is null && state.Tags.Count == 0) return Overtaken(state);
+        // What runs goes on: others may use its cache, and its image by its digest.
+        if (state.Tags.Count == 0 && open.All(platform => platform is { Job: null, Begun: false })) return Overtaken(state);
         var missing = open.Where(platform => platform.Job is null && !platform.Begun && !platform.Attempts.Waits(state.Now)).ToList();
         var starting = state.Snapshot.Pool is null ? [] : missing.Where(platform => platform.Slot?.Builder is not null).ToList();
-        // Made before the first Job that needs it, so where one was started it is there.
-        var first = starting.Count > 0 && state.StartedAt is null;
         return new BuildPlan
         {
             SlotRequests = [.. missing.Select(platform => Slot(state, platform))],
-            InlineSource = first ? BuildObjects.InlineSource(state) : null,
+            InlineSource = starting.Count > 0 && !state.Kept.Any(job => job.Mounts(BuildObjects.SourceVolume)) ? BuildObjects.InlineSource(state) : null,
             ClientCertificates = Certificates(state, starting.Select(platform => platform.Slot!.Builder!)),
             Creates = [.. starting.Select(platform => BuildObjects.PlatformJob(state, platform, platform.Slot!.Builder!))],
             Status = BuildProgress.Running(state),
@@ -217,12 +216,14 @@ internal static class BuildPlanner
     private static BuildPlan End(BuildState state, string phase, RunFailure failure, BuildJob? job = null)
     {
         // Also one whose pod has ended, if it is on its way out: who is told that its build is over may rely on it that nothing is left.
-        var going = state.Current.Where(left => (left.Live || left.Deleting) && (left.Name != job?.Name || left.NeverStarted) && !left.NodeLost && !(state.Now >= left.GoneBy)).ToList();
+        // Not the one that failed, even if it goes because it never started: it has nothing on a builder, and without it nobody knows why.
+        var going = state.Current.Where(left => (left.Live || left.Deleting) && left.Name != job?.Name && !left.NodeLost && !(state.Now >= left.GoneBy)).ToList();
         var deletes = state.LiveJobs.Where(live => !live.Deleting && (live.Name != job?.Name || live.NeverStarted)).ToList();
         return new BuildPlan
         {
             WithdrawSlots = true,
             Deletes = deletes,
+            MaterialsToDelete = BuildMaterials.Of(state.Build, deletes),
             Status = going.Count > 0 ? BuildProgress.Ending(state, failure) : BuildProgress.Ended(state, phase, failure, job),
             RequeueAfter = going.Count > 0 ? Until(state, going.Select(live => live.GoneBy)) : state.Options.KeepFailed,
         };
@@ -237,7 +238,7 @@ internal static class BuildPlanner
     [
         .. from builder in builders.Where(builder => builder.ClientSecret is null).DistinctBy(builder => builder.Authority)
            let name = BuildObjects.ClientCertificateName(state, builder)
-           where state.Current.All(job => job.ClientCertificate != name)
+           where state.Kept.All(job => job.ClientCertificate != name)
            select new ClientCertificateRequest(
                state.Snapshot.Pool!, builder.Authority, new(state.Snapshot.Key.Namespace, name), state.BuildKey, state.TimeLeft + TimeSpan.FromHours(1)),
     ];
@@ -251,6 +252,7 @@ internal static class BuildPlanner
         Scope = $"{state.Snapshot.Key.Namespace}/{Cache.CacheNames.Scope(state.Spec)}",
         Created = state.Build.Metadata.CreationTimestamp ?? default,
         Priority = state.Spec.Priority ?? 0,
+        Attempt = platform.Attempts.Current,
         Avoid = [.. platform.Attempts.Failed.Where(failed => failed.Class == nameof(FailureClass.Infrastructure)).Select(failed => failed.Builder).OfType<string>().Distinct()],
     };
 

@@ -61,7 +61,7 @@ internal static class BuildProgress
     /// <summary>The build is to end, and its Jobs are still going. What they tell from now on is how they were ended.</summary>
     public static ImageBuildStatus Ending(BuildState state, RunFailure failure) => Base(AsRecorded(state)) with
     {
-        Phase = state.Before.Phase is Phases.Queued or Phases.Building or Phases.Publishing ? state.Before.Phase : Phases.Building,
+        Phase = state.Before.Phase is Phases.Queued or Phases.Building or Phases.Publishing ? state.Before.Phase : Phases.Pending,
         Conditions = InProgress(state, Reasons.Ending, $"The build is ending ({failure.Reason}): what still runs goes first."),
     };
 
@@ -91,9 +91,9 @@ internal static class BuildProgress
 
     private static Attempts AsRecorded(Attempts attempts, BuildState state, string role, string? platform)
     {
-        if (attempts.Result is not null) return attempts;
+        if (attempts.Result is { } result && !(state.Ending && result.Failure == Failures.JobDeleted)) return attempts;
         var recorded = (state.Before.FailedAttempts ?? []).Where(failed => failed.Role == role && failed.Platform == platform).ToList();
-        return attempts with { Failed = recorded, Current = recorded.Count + 1 };
+        return attempts with { Result = null, Failed = recorded, Current = recorded.Count + 1 };
     }
 
     /// <summary>Something outside has to change, the build's spec or its pool; then the build goes on by itself.</summary>

@@ -27,7 +27,7 @@ internal static class BuildReading
             Prepare = prepare,
             Publish = publish,
             Commit = before.Commit ?? FullCommit(snapshot.Build.Spec.Source.Git) ?? prepare.Result?.Commit
-                ?? platforms.Select(platform => platform.Result?.Commit).FirstOrDefault(commit => commit is not null),
+                ?? platforms.SelectMany(Results).Select(result => result?.Commit).FirstOrDefault(commit => commit is not null),
             RequestedAt = RequestedAt(snapshot.Build, buildKey, snapshot.Now),
             StartedAt = before.StartedAt ?? FirstCreated(current),
             Current = current,
@@ -36,11 +36,14 @@ internal static class BuildReading
     }
 
     /// <summary>
-    /// Jobs of another spec, and those that are going although nothing is known to have begun: the spec was changed and changed back,
-    /// and what they report is how they were ended.
+    /// Jobs of another spec, and those that are going although nothing is known to have begun nor to be ending: the spec was changed and
+    /// changed back, and what they report is how they were ended.
     /// </summary>
     private static bool IsOutdated(BuildJob job, string buildKey, ImageBuildStatus before) =>
-        job.BuildKey != buildKey || (job.Deleting && before.StartedAt is null);
+        job.BuildKey != buildKey || (job.Deleting && before.StartedAt is null && !BuildState.IsEnding(before));
+
+    /// <summary>An attempt that failed has looked the commit up all the same: the next one builds no other.</summary>
+    private static IEnumerable<RunResult?> Results(PlatformState platform) => [.. platform.Attempts.Told.Select(told => told.Result), platform.Result];
 
     /// <summary>Decided once: a pool that gains a platform does not change a build that has begun.</summary>
     private static List<Platform> PlatformsOf(BuildSnapshot snapshot, ImageBuildStatus before)

@@ -59,6 +59,15 @@ internal sealed record BuildState
 
     public IEnumerable<BuildJob> LiveJobs => Current.Where(job => job.Live);
 
+    /// <summary>What these mount was made before them. What the others mount goes with them, if it is not gone already.</summary>
+    public IEnumerable<BuildJob> Kept => Current.Where(job => !job.Deleting);
+
+    /// <summary>A pass before this one has decided that the build ends: Jobs that go now were ended.</summary>
+    public bool Ending => IsEnding(Before);
+
+    public static bool IsEnding(ImageBuildStatus status) =>
+        status.Conditions?.Any(condition => condition.Type == Conditions.Reconciling && condition.Reason == Reasons.Ending) ?? false;
+
     public DateTimeOffset? Deadline => StartedAt is { } start ? new DateTimeOffset(start, TimeSpan.Zero) + BuildDefaults.TimeoutOf(Spec) : null;
 
     /// <summary>What is left of the build's time, at least a second.</summary>

@@ -213,6 +213,21 @@ public sealed class AttemptsTests
         again.Status.Publish!.Attempts.ShouldBe(2);
     }
 
+    // The branch may have moved meanwhile, and the cache of the first attempt is of that commit.
+    [Fact]
+    public void Plan_WhenTheAttemptThatFailedHasLookedTheCommitUp_BuildsThatOneAgain()
+    {
+        var granted = Snapshot(Build(Amd64)).Granted(Amd64);
+        var running = granted.After(BuildPlanner.Plan(granted));
+        var failed = running.Replace(running.Jobs[0].Ended(Lost with { Commit = Commit }));
+        var seen = failed.After(BuildPlanner.Plan(failed));
+
+        var again = BuildPlanner.Plan(seen.Later(LongEnough).Granted(Amd64));
+
+        seen.Build.Status!.Commit.ShouldBe(Commit);
+        RunnerJson.Deserialize<BuildDescription>(again.Creates.ShouldHaveSingleItem().Spec.Template.Spec.Containers[0].Args[2]).Commit.ShouldBe(Commit);
+    }
+
     [Fact]
     public void Plan_WhenTheGitHostDoesNotAnswer_LooksUpTheCommitAgain()
     {

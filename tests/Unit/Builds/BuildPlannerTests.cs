@@ -501,6 +501,35 @@ public sealed class BuildPlannerTests
         stuck.Later(Options.UnschedulableAfter).Settled().Status.Failure!.Reason.ShouldBe(Reasons.RunnerUnschedulable);
     }
 
+    // Its Job goes, and with it all that told of the failure: another one would follow for ever.
+    [Fact]
+    public void Plan_WhenNoNodeTakesThePodOfTheLookup_FailsInThePassThatDeletesIt()
+    {
+        var snapshot = Snapshot(Build());
+        var prepare = Running(BuildPlanner.Plan(snapshot).Creates[0]);
+        var stuck = snapshot.With(prepare.WithPod(null, "Pending", new V1PodCondition { Type = "PodScheduled", Status = "False", Reason = "Unschedulable" }));
+
+        var plan = BuildPlanner.Plan(stuck.Later(Options.UnschedulableAfter));
+
+        plan.Status.Phase.ShouldBe(Phases.Failed);
+        plan.Status.Failure!.Reason.ShouldBe(Reasons.RunnerUnschedulable);
+        plan.Deletes.ShouldHaveSingleItem();
+    }
+
+    [Fact]
+    public void Plan_WhenNoNodeTakesThePodOfThePublishJob_FailsWithThatReason()
+    {
+        var publishing = WhilePublishing();
+        var publish = publishing.Jobs.Single(job => job.Role == JobRoles.Publish);
+        var stuck = publishing.Replace(publish.WithPod(null, "Pending", new V1PodCondition { Type = "PodScheduled", Status = "False", Reason = "Unschedulable" }));
+
+        var plan = BuildPlanner.Plan(stuck.Later(Options.UnschedulableAfter));
+
+        plan.Status.Phase.ShouldBe(Phases.Failed);
+        plan.Status.Failure!.Reason.ShouldBe(Reasons.RunnerUnschedulable);
+        plan.Deletes.ShouldContain(job => job.Name == publish.Name);
+    }
+
     [Fact]
     public void Plan_WhenNoPodCanBeCreated_GivesUpAndNamesTheCommandThatSaysWhy()
     {

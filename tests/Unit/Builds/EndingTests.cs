@@ -66,6 +66,64 @@ public sealed class EndingTests
         gone.Status.Phase.ShouldBe(Phases.Cancelled);
     }
 
+    // They are gone for longer than any store lags behind: nobody else has deleted them.
+    [Fact]
+    public void Plan_WhenTheJobsOfACancelledBuildAreLongGone_CountsThemAsCancelled()
+    {
+        var (running, _, _) = BothRunning();
+        var cancelled = Cancelled(running).WithoutRetries();
+        var ending = cancelled.After(BuildPlanner.Plan(cancelled)) with { Jobs = [] };
+
+        var plan = BuildPlanner.Plan(ending.Later(TimeSpan.FromMinutes(2)));
+
+        plan.Status.Phase.ShouldBe(Phases.Cancelled);
+        plan.Status.Platforms!.ShouldAllBe(platform => platform.Phase == PlatformPhases.Cancelled && platform.Failure == null);
+        plan.Status.FailedAttempts.ShouldBeNull();
+    }
+
+    [Fact]
+    public void Plan_WhenCancelledDuringTheLookup_EndsItAndSaysNothingElse()
+    {
+        var snapshot = Snapshot(Build());
+        var looking = Cancelled(snapshot.After(BuildPlanner.Plan(snapshot)));
+        var ending = looking.After(BuildPlanner.Plan(looking));
+        foreach (var job in ending.Jobs) job.Job.Metadata.DeletionTimestamp = Now.UtcDateTime;
+
+        var going = BuildPlanner.Plan(ending);
+        var gone = BuildPlanner.Plan(ending.After(going) with { Jobs = [] });
+
+        ending.Build.Status!.Phase.ShouldBe(Phases.Pending);
+        going.Status.Conditions!.Single(condition => condition.Type == Conditions.Reconciling).Reason.ShouldBe(Reasons.Ending);
+        gone.Status.Phase.ShouldBe(Phases.Cancelled);
+    }
+
+    // A busy concurrency group would leave a private key behind for each of its builds.
+    [Fact]
+    public void Plan_WhenCancelled_LeavesNothingOfWhatItsJobsMount()
+    {
+        var running = InlineRunning();
+
+        var plan = BuildPlanner.Plan(Cancelled(running));
+
+        plan.MaterialsToDelete.ClientCertificates.ShouldHaveSingleItem();
+        plan.MaterialsToDelete.InlineSources.ShouldHaveSingleItem();
+    }
+
+    [Fact]
+    public void Plan_WhenCancelIsTakenBackWhileItEnds_MakesAnewWhatJobsMount()
+    {
+        var running = InlineRunning();
+        var cancelled = Cancelled(running);
+        var gone = running with { Build = running.Build with { Status = BuildPlanner.Plan(cancelled).Status }, Jobs = [] };
+        var lost = gone.Later(TimeSpan.FromMinutes(2));
+
+        var plan = BuildPlanner.Plan(lost.After(BuildPlanner.Plan(lost)).Later(TimeSpan.FromMinutes(2)).Granted(Amd64));
+
+        plan.Creates.ShouldHaveSingleItem();
+        plan.InlineSource.ShouldNotBeNull();
+        plan.ClientCertificates.ShouldHaveSingleItem();
+    }
+
     [Fact]
     public void Plan_WhenCancelledBeforeAnythingRan_IsCancelledAtOnce() =>
         BuildPlanner.Plan(Cancelled(Snapshot(OfCommit()))).Status.Phase.ShouldBe(Phases.Cancelled);
@@ -137,6 +195,22 @@ public sealed class EndingTests
         plan.Status.Platforms!.Select(platform => platform.ImageDigest).ShouldBe([Digest("image-a"), Digest("image-b")]);
     }
 
+    // A Job without a tag to put is refused by its own runner.
+    [Fact]
+    public void Plan_WhenNewerBuildsTakeAllOfItsTagsBetweenTwoAttempts_IsSupersededAndBuildsNoMore()
+    {
+        var granted = Snapshot(OfCommit(Amd64)).Granted(Amd64);
+        var running = granted.After(BuildPlanner.Plan(granted));
+        var failed = running.Replace(running.Jobs[0].Ended(Failed(FailureClass.Infrastructure, FailureReasons.BuilderLost)));
+        var between = failed.After(BuildPlanner.Plan(failed)).Later(TimeSpan.FromMinutes(1));
+
+        var plan = BuildPlanner.Plan(between with { Rivals = new Rivals { TagsOfNewer = new HashSet<string> { "1.0", "latest" } } });
+
+        plan.Creates.ShouldBeEmpty();
+        plan.Status.Phase.ShouldBe(Phases.Superseded);
+        plan.Status.FailedAttempts!.ShouldHaveSingleItem();
+    }
+
     [Fact]
     public void Plan_WhileAnotherBuildPutsOneOfItsTags_WaitsForItsTurn()
     {
@@ -194,6 +268,14 @@ public sealed class EndingTests
 
         finished.Build.Status!.RequestedAt.ShouldBe(finished.Build.Metadata.CreationTimestamp);
         BuildPlanner.Plan(finished with { Build = finished.Build.Edited(spec => spec with { Rerun = "2" }) }).Status.RequestedAt.ShouldBe(finished.Now.UtcDateTime);
+    }
+
+    private static BuildSnapshot InlineRunning()
+    {
+        var build = Build(Amd64);
+        var inline = build with { Spec = build.Spec with { Source = new BuildSource { Inline = new InlineBuildSource { Files = new Dictionary<string, string> { ["Dockerfile"] = "FROM scratch" } } } } };
+        var granted = Snapshot(inline).Granted(Amd64);
+        return granted.After(BuildPlanner.Plan(granted));
     }
 
     private static BuildSnapshot Cancelled(BuildSnapshot snapshot) =>
