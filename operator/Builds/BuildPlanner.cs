@@ -16,6 +16,9 @@ internal static class BuildPlanner
     /// <summary>Nothing tells a build that another one has put its tags.</summary>
     private static readonly TimeSpan TagPoll = TimeSpan.FromSeconds(2);
 
+    private static readonly RunFailure TagsTaken = Failures.Of(FailureClass.Cancelled, Reasons.Superseded,
+        "Newer builds have put all of this one's tags. The images of its platforms are in the registry by their digests.");
+
     private static readonly Func<BuildState, BuildPlan?>[] Rules =
     [
         Deleted, Finished, ReplaceOlder, Invalid, Cancelled, Superseded, RoleFailed, TimedOut, PoolUnavailable,
@@ -107,6 +110,8 @@ internal static class BuildPlanner
         if (candidates.FirstOrDefault(role => role.Result?.Failure is not null) is not { Result.Failure: { } failure } role) return null;
         // Jobs that went because the time was over are not the cause.
         if (state.Now >= state.Deadline && failure == Failures.JobDeleted) return null;
+        // Builds of one platform put their tags without taking a turn: it was a newer one that moved them all.
+        if (failure.Reason == FailureReasons.TagMoved && state.Tags.Count == 0) return End(state, Phases.Superseded, TagsTaken);
         // The runner knows what was left of the time, and not whose it was.
         return End(state, Phases.Failed, failed is not null && failure.Class == FailureClass.Timeout ? OutOfTime(state) : failure, role.Job);
     }
@@ -166,8 +171,7 @@ internal static class BuildPlanner
 
     /// <summary>Moving a tag back would take a newer image from those who use it.</summary>
     private static BuildPlan? Overtaken(BuildState state) => state.Published is not null || state.Publish.Job is not null || state.Tags.Count > 0 ? null
-        : End(state, Phases.Superseded, Failures.Of(FailureClass.Cancelled, Reasons.Superseded,
-            "Newer builds have put all of this one's tags. The images of its platforms are in the registry by their digests."));
+        : End(state, Phases.Superseded, TagsTaken);
 
     private static BuildPlan? Publish(BuildState state)
     {

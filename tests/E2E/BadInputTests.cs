@@ -93,6 +93,20 @@ public sealed class BadInputTests(ClusterFixture fixture)
     public Task JobThatNoNodeTakes_IsSaid() => StallsAsync(FailureClass.Config, Reasons.RunnerUnschedulable, "spec.job",
         build => build with { Job = new JobTemplate { NodeSelector = new Dictionary<string, string> { ["nope"] = "nope" } } });
 
+    // It went unsaid once, and another lookup followed for ever.
+    [Fact]
+    public async Task LookupThatNoNodeTakes_IsSaid()
+    {
+        await using var tenant = await fixture.TenantAsync();
+        await using var jobs = await tenant.JobsAsync();
+        await StallsAsync(tenant, FailureClass.Config, Reasons.RunnerUnschedulable, "spec.job", build => OfGit(build, "https://git.example.com/app.git", "main") with
+        {
+            Platforms = fixture.Cluster.Platforms,
+            Job = new JobTemplate { NodeSelector = new Dictionary<string, string> { ["nope"] = "nope" } },
+        });
+        jobs.Seen.Select(seen => seen.Object.Metadata.Uid).Distinct().Count().ShouldBe(1);
+    }
+
     [Fact]
     public Task JobWhosePodIsRefused_IsSaid() => StallsAsync(FailureClass.Config, Reasons.RunnerRefused, "kubectl get events -n",
         build => build with { Job = new JobTemplate { ServiceAccountName = "nope" } });

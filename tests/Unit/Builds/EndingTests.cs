@@ -195,6 +195,17 @@ public sealed class EndingTests
         plan.Status.Platforms!.Select(platform => platform.ImageDigest).ShouldBe([Digest("image-a"), Digest("image-b")]);
     }
 
+    [Fact]
+    public void Plan_WhenTheTagsThatMovedUnderItAreANewerBuilds_IsSuperseded()
+    {
+        var publishing = WhilePublishing().WithoutRetries();
+        var publish = publishing.Jobs.Single(job => job.Role == JobRoles.Publish);
+        var moved = publishing.Replace(publish.Ended(Failed(FailureClass.Registry, FailureReasons.TagMoved)));
+
+        BuildPlanner.Plan(moved).Status.Phase.ShouldBe(Phases.Failed);
+        BuildPlanner.Plan(moved with { Rivals = new Rivals { TagsOfNewer = new HashSet<string> { "1.0", "latest" } } }).Status.Phase.ShouldBe(Phases.Superseded);
+    }
+
     // A Job without a tag to put is refused by its own runner.
     [Fact]
     public void Plan_WhenNewerBuildsTakeAllOfItsTagsBetweenTwoAttempts_IsSupersededAndBuildsNoMore()
