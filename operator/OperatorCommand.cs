@@ -27,7 +27,7 @@ internal static class OperatorCommand
 
     private static readonly Option<string[]> JobNodeSelector = Labels("--job-node-selector", "label=value that nodes of build Jobs must have; may be given several times.");
 
-    private static readonly Option<TimeSpan> UnschedulableAfter = Duration("--unschedulable-after", "How long a Job's pod may find no node before its build is given up.", BuildOptions.DefaultUnschedulableAfter);
+    private static readonly Option<TimeSpan> UnschedulableAfter = Duration("--unschedulable-after", "How long a Job may be without a pod, or its pod without a node, before its build is given up.", BuildOptions.DefaultUnschedulableAfter);
 
     private static readonly Option<TimeSpan> NotStartedAfter = Duration("--not-started-after", "How long a Job's image may fail to be pulled before its build is given up.", BuildOptions.DefaultNotStartedAfter);
 

@@ -15,7 +15,7 @@ internal sealed record BuildOptions
     /// <summary>Node labels for Jobs, beside those that a build asks for.</summary>
     public IReadOnlyDictionary<string, string> JobNodeSelector { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>How long a Job's pod may find no node before the build is given up; autoscalers need a few minutes.</summary>
+    /// <summary>How long a Job may be without a pod, or its pod without a node, before the build is given up; autoscalers need a few minutes.</summary>
     public TimeSpan UnschedulableAfter { get; init; } = DefaultUnschedulableAfter;
 
     /// <summary>How long a Job's image may fail to be pulled, or a Job may have no pod, before the build is given up.</summary>

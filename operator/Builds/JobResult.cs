@@ -34,7 +34,7 @@ internal sealed class JobResult(BuildOptions options, DateTimeOffset now)
     /// <summary>When waiting turns into giving up, unless something happens before; null where only events matter.</summary>
     public static DateTimeOffset? GivesUpAt(BuildJob job, BuildOptions options)
     {
-        if (job.Pods.Count == 0) return (job.FinishedAt + StoreLag) ?? (job.Created + options.NotStartedAfter);
+        if (job.Pods.Count == 0) return (job.FinishedAt + StoreLag) ?? (job.Created + options.UnschedulableAfter);
         var pod = Newest(job.Pods);
         if (Overdue(pod) is { } overdue) return overdue;
         if (Waiting(pod) is not null) return ScheduledAt(pod) + options.NotStartedAfter;
@@ -112,8 +112,9 @@ internal sealed class JobResult(BuildOptions options, DateTimeOffset now)
                 "The Job ended and its pod is gone before its result was read. Set spec.rerun to a new value to build again.");
         // It had one, which somebody has deleted without grace: the Job controller starts another, or says that the Job has failed.
         if (job.Job.Status?.Active > 0) return null;
-        return now < job.Created + options.NotStartedAfter ? null : Failures.Of(FailureClass.Config, Reasons.RunnerRefused,
-            $"The Job's pod could not be created (a quota, an admission rule or a missing ServiceAccount). "
+        // A quota that is full is one that others may leave, and a controller that is not there comes back.
+        return now < job.Created + options.UnschedulableAfter ? null : Failures.Of(FailureClass.Config, Reasons.RunnerRefused,
+            $"The Job's pod could not be created within {GoDuration.Format(options.UnschedulableAfter)} (a quota, an admission rule or a missing ServiceAccount). "
             + $"{EventsOf(job.Job.Metadata)} says why.");
     }
 

@@ -49,7 +49,7 @@ public sealed class JobResultTests
         var created = new DateTimeOffset(job.Metadata.CreationTimestamp!.Value.ToUniversalTime());
 
         At(created).Of(new BuildJob(job, [])).ShouldBeNull();
-        At(created + Options.NotStartedAfter).Of(new BuildJob(job, []))!.Failure!.Message
+        At(created + Options.UnschedulableAfter).Of(new BuildJob(job, []))!.Failure!.Message
             .ShouldContain("kubectl get events -n capture --field-selector involvedObject.name=refused");
     }
 
