@@ -12,7 +12,7 @@ internal static partial class ArtifactRefusal
     /// <summary>Worth another push in the older form: it costs seconds, since every step is cached, and helps where it was the form.</summary>
     public static bool IsLikely(string text) => text.Contains("failed to push", StringComparison.Ordinal) && (InWords(text) || RefusedManifest().IsMatch(text));
 
-    /// <summary>In words that leave no doubt.</summary>
+    /// <summary>In words that leave no doubt where artifacts were pushed.</summary>
     public static bool InWords(string text) => UnknownForm().IsMatch(text);
 
     [GeneratedRegex(@"unknown manifest class|(?:manifest )?blob unknown to registry|application/vnd\.oci\.empty\.v1\+json|unsupported artifactType|artifactType[^\n]*not supported", RegexOptions.IgnoreCase)]

@@ -50,7 +50,8 @@ internal sealed class BuildVerb(IProcessRunner processes, GitLookup git, IBuilde
         if (WantsOlderForm(solve.Build, end, progress))
         {
             await log.WriteLineAsync("The registry may not take attestations as OCI artifacts: pushing once more, with attestations as image manifests.");
-            solve = solve with { Build = solve.Build with { Attestations = solve.Build.Attestations with { Format = "manifest" } } };
+            // What the cache could not be trusted with the first of the two has run anew.
+            solve = solve with { Build = solve.Build with { NoCache = false, Attestations = solve.Build.Attestations with { Format = "manifest" } } };
             (end, progress) = await SolveAsync(solve, deadline, interrupted);
         }
 

@@ -30,7 +30,7 @@ internal static partial class Classifier
     [
         BuilderTls, BuilderUnreachable, RunStep, OutOfDisk, BuilderLost, CacheBlob,
         Git, Dockerfile, Frontend, Target, RemoteFile, ContextFile,
-        RegistryTls, RegistryBusy, TokenServerUnreachable, ArtifactRefused, RegistryAuth, BaseImage, RegistryUnreachable, RegistryRefused,
+        RegistryTls, RegistryBusy, TokenServerUnreachable, ArtifactRefused, BlobUnknown, RegistryAuth, BaseImage, RegistryUnreachable, RegistryRefused,
         DeadlineExceeded,
     ];
 
@@ -158,7 +158,14 @@ internal static partial class Classifier
     /// <summary>Some registries call it a denial; the credentials have nothing to do with it.</summary>
     private static RunFailure? ArtifactRefused(Facts f) =>
         !f.InPush || !ArtifactRefusal.InWords(f.Text) ? null
-        : f.Failure(FailureClass.Config, FailureReasons.RegistryRefused, $"{f.RegistryRole} does not take attestations as OCI artifacts: set output.attestationFormat to Manifest.");
+        : f.Build.Attestations.MayBeArtifacts
+            ? f.Failure(FailureClass.Config, FailureReasons.RegistryRefused, $"{f.RegistryRole} does not take attestations as OCI artifacts: set output.attestationFormat to Manifest.")
+        : BlobUnknown(f) ?? RegistryRefused(f);
+
+    /// <summary>The builder had pushed it, or had been told that it was there already.</summary>
+    private static RunFailure? BlobUnknown(Facts f) =>
+        !f.InPush || !UnknownBlob().IsMatch(f.Text) ? null
+        : f.Failure(FailureClass.Registry, FailureReasons.ResultIncomplete, $"{f.RegistryRole} has lost a part of what was being pushed: it collected garbage meanwhile, or its replicas do not share their storage.");
 
     private static RunFailure? DeadlineExceeded(Facts f) =>
         !f.Has("DeadlineExceeded: context deadline exceeded") ? null
@@ -279,6 +286,9 @@ internal static partial class Classifier
 
     [GeneratedRegex(@"429 Too Many|toomanyrequests|too many requests|(?:unexpected status|received unexpected HTTP status)[^\n]*\b5\d\d\b|\b50[0234] (?:Internal Server Error|Bad Gateway|Service Unavailable|Gateway Time-?out)", RegexOptions.IgnoreCase)]
     private static partial Regex BusyStatus();
+
+    [GeneratedRegex(@"blob (?:upload )?unknown", RegexOptions.IgnoreCase)]
+    private static partial Regex UnknownBlob();
 
     [GeneratedRegex(@"401 Unauthorized|403 Forbidden|insufficient_scope|authorization failed|authentication required|access denied|unauthorized:|denied:|no basic auth credentials|failed to fetch (?:oauth|anonymous) token", RegexOptions.IgnoreCase)]
     private static partial Regex NotAuthorised();

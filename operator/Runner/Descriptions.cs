@@ -154,6 +154,10 @@ internal sealed record AttestationDescription
     [JsonIgnore]
     public bool IsWanted => WantsProvenance || Sbom;
 
+    /// <summary>As far as was said: a builder's own default may still be the older form.</summary>
+    [JsonIgnore]
+    public bool MayBeArtifacts => IsWanted && Format != "manifest";
+
     public bool Sbom { get; init; } = true;
 
     /// <summary>Image of the SBOM scanner; null takes BuildKit's own default.</summary>

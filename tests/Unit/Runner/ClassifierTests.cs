@@ -40,11 +40,27 @@ public class ClassifierTests
         ArtifactRefusal.IsLikely(Classifier.Errors(progress.Tail, progress.Failed)).ShouldBe(name.StartsWith("artifact-", StringComparison.Ordinal));
     }
 
+    /// <summary>A registry that collects garbage, or whose replicas share no storage, says the same of a push without artifacts.</summary>
+    [Theory]
+    [InlineData("max", "auto", "Config RegistryRefused")]
+    [InlineData("max", "artifact", "Config RegistryRefused")]
+    [InlineData("max", "manifest", "Registry ResultIncomplete")]
+    [InlineData("none", "auto", "Registry ResultIncomplete")]
+    public void Classify_WhenABlobIsUnknown_BlamesTheFormOnlyWhereArtifactsWerePushed(string provenance, string format, string expected)
+    {
+        var (_, stderr) = Read("artifact-subject-new");
+        var attestations = new AttestationDescription { Provenance = provenance, Sbom = false, Format = format };
+        var failure = Classify([Step, .. stderr], git: false, attestations);
+        $"{failure.Class} {failure.Reason}".ShouldBe(expected);
+        failure.Message.Contains("attestationFormat", StringComparison.Ordinal).ShouldBe(expected == "Config RegistryRefused");
+    }
+
     /// <summary>Signatures that BuildKit's source holds and that no daemon at hand gave.</summary>
     [Theory]
     [InlineData("error: failed to solve: 'docker.io/evil/frontend:1' is not an allowed gateway source", "Policy FrontendNotAllowed")]
     [InlineData("error: failed to solve: failed to compute cache key: failed to copy: operation error S3: GetObject, https response error StatusCode: 404, api error NoSuchKey", "Cache CacheBlobMissing")]
     [InlineData("error: failed to solve: target stage \"x\" could not be found", "User TargetNotFound")]
+    [InlineData("error: failed to solve: failed to push registry.example.com/team/app: blob upload unknown: blob upload unknown to registry", "Registry ResultIncomplete")]
     [InlineData("error: failed to solve: something new", "Unknown Unrecognised")]
     public void Classify_WhenTheLastLineIsKnown_RecognisesIt(string line, string expected)
     {
@@ -52,7 +68,7 @@ public class ClassifierTests
         $"{failure.Class} {failure.Reason}".ShouldBe(expected);
     }
 
-    private static RunFailure Classify(IEnumerable<string> stderr, bool git)
+    private static RunFailure Classify(IEnumerable<string> stderr, bool git, AttestationDescription? attestations = null)
     {
         var progress = Progress(stderr);
         var build = git ? RunnerSamples.Build : RunnerSamples.Build with { Git = null, ContextDirectory = "/context" };
@@ -62,7 +78,7 @@ public class ClassifierTests
             Tail = progress.Tail,
             Failed = progress.Failed,
             Started = progress.Vertices.Count > 0,
-            Build = build with { Target = "nope", Cache = new RegistryCacheDescription { Reference = "registry.example.com/cache:x" } },
+            Build = build with { Attestations = attestations ?? build.Attestations, Target = "nope", Cache = new RegistryCacheDescription { Reference = "registry.example.com/cache:x" } },
         });
     }
 

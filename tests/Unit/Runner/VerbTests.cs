@@ -336,7 +336,33 @@ public sealed class VerbTests : IAsyncLifetime
     {
         var (result, started) = await RunAsync(Build() with { Attestations = new AttestationDescription { Format = format } }, process => process.Say(error: RefusedForm).End(1));
         $"{result.Failure!.Class} {result.Failure.Reason}".ShouldBe("Config RegistryRefused");
+        result.Failure.Message.Contains("attestationFormat", StringComparison.Ordinal).ShouldBe(format == "artifact", "the others have pushed the older form");
         started.Count.ShouldBe(runs);
+    }
+
+    [Fact]
+    public async Task Build_WhenTheOlderFormFailsForAnUnknownBlob_BlamesTheRegistry()
+    {
+        var (result, started) = await RunAsync(Build(), process => process.Say(error: """
+            {"vertexes":[{"digest":"a","name":"[2/2] RUN make","started":"2026-01-01T00:00:00Z","completed":"2026-01-01T00:00:01Z"}]}
+            ERROR: failed to solve: failed to push registry.example.com/team/app: manifest blob unknown: blob unknown to registry
+
+            """).End(1));
+        $"{result.Failure!.Class} {result.Failure.Reason}".ShouldBe("Registry ResultIncomplete");
+        started.Count.ShouldBe(2);
+    }
+
+    /// <summary>After a failure of the cache: the first of the two has run every step again.</summary>
+    [Fact]
+    public async Task Build_WhenItDistrustsTheCacheAndPushesTheOlderForm_RunsTheStepsOnce()
+    {
+        var (result, started) = await RunAsync(Build() with { NoCache = true }, process =>
+        {
+            if (process.Argument("--output").Contains("oci-artifact=false", StringComparison.Ordinal)) Succeed(process);
+            else process.Say(error: RefusedForm).End(1);
+        });
+        result.Failure.ShouldBeNull();
+        started.Select(process => process.Command.Arguments.Contains("--no-cache")).ShouldBe([true, false]);
     }
 
     [Fact]
