@@ -78,14 +78,14 @@ internal sealed class RegistryClient(HttpClient http, RegistryConnection connect
     }
 
     /// <summary>Under a tag or under its own digest; the registry must come to the same digest.</summary>
-    public async Task PutManifestAsync(string reference, ManifestBody manifest, CancellationToken token, DateTimeOffset? until = null)
+    public async Task PutManifestAsync(string reference, ManifestBody manifest, CancellationToken token, Func<CancellationToken, Task>? beforeTry = null)
     {
         var operation = $"PUT manifests/{reference}";
         var request = new RegistryRequest(HttpMethod.Put, new Uri(Root, $"manifests/{reference}"), operation)
         {
             Home = Root,
             Body = () => Content(manifest.Bytes, manifest.MediaType),
-            Until = until,
+            BeforeTry = beforeTry,
         };
         using var response = await _transport.SendAsync(request, token);
         Compare(HeaderDigest(response), manifest.Digest, operation);

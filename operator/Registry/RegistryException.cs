@@ -25,9 +25,6 @@ internal enum RegistryFault
     /// <summary>No connection, no answer in time.</summary>
     Unreachable,
 
-    /// <summary>The time in which the call might be made is over: it was not made.</summary>
-    TooLate,
-
     /// <summary>What came is not what its digest says, is too large, or cannot be read.</summary>
     Corrupt,
 }

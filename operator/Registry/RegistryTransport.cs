@@ -15,8 +15,8 @@ internal sealed record RegistryRequest(HttpMethod Method, Uri Url, string Operat
 
     public IReadOnlyList<string> Accept { get; init; } = [];
 
-    /// <summary>Not sent after this moment by the wall clock, also not as another try.</summary>
-    public DateTimeOffset? Until { get; init; }
+    /// <summary>Asked each time right before it is sent; what this throws ends the call.</summary>
+    public Func<CancellationToken, Task>? BeforeTry { get; init; }
 }
 
 /// <summary>Authorization, redirects, retries and the translation of faults, in one place for all calls.</summary>
@@ -134,6 +134,12 @@ internal sealed class RegistryTransport(HttpClient http, RegistryAuthorization a
 
     private async Task<HttpResponseMessage> OnceAsync(RegistryRequest request, Uri url, CancellationToken token)
     {
+        // Ahead of the authorization, which a call in there may renew.
+        if (request.BeforeTry is { } ask)
+        {
+            await ask(token);
+        }
+
         using var message = new HttpRequestMessage(request.Method, url) { Content = request.Body?.Invoke() };
         foreach (var mediaType in request.Accept)
         {
@@ -143,11 +149,6 @@ internal sealed class RegistryTransport(HttpClient http, RegistryAuthorization a
         if (IsHome(request, url))
         {
             message.Headers.Authorization = authorization.Header;
-        }
-
-        if (time.GetUtcNow() >= request.Until)
-        {
-            throw new RegistryException(RegistryFault.TooLate, request.Operation, "the time in which this call may be made is over");
         }
 
         using var timeout = new CancellationTokenSource(CallTimeout, time);

@@ -3,8 +3,8 @@ using Slipway.Registry;
 namespace Slipway.Runner;
 
 /// <summary>
-/// Moves tags, and never back: it looks at them when the run begins and again before it puts them, and a tag that somebody
-/// has moved meanwhile is theirs. Once the first tag is put the others follow, also when the run is told to end: half of them
+/// Moves tags, and never back: it looks at them when the run begins and again before each try to put them, and a tag that
+/// somebody has moved meanwhile is theirs. Once the first tag is put the others follow, also when the run is told to end: half of them
 /// would be worse than all or none.
 /// </summary>
 internal sealed class TagPublisher(RegistryClient registry, IReadOnlyList<string> tags, DateTimeOffset? until, TextWriter log, TimeProvider time)
@@ -37,7 +37,7 @@ internal sealed class TagPublisher(RegistryClient registry, IReadOnlyList<string
         await registry.PutManifestAsync(index.Digest, index, token);
         foreach (var tag in tags)
         {
-            if (await IsMovedAsync(tag, index, token))
+            if (await IsTheirsAsync(tag, await registry.HeadManifestAsync(tag, token), index))
             {
                 return tag;
             }
@@ -48,21 +48,32 @@ internal sealed class TagPublisher(RegistryClient registry, IReadOnlyList<string
         using var ending = token.Register(() => grace.CancelAfter(Grace));
         foreach (var tag in tags)
         {
-            // Another look right before, but for the first one, which was looked at just now.
-            if (tag != tags[0] && await IsMovedAsync(tag, index, grace.Token))
+            if (!await PutAsync(tag, index, grace.Token))
             {
                 return tag;
             }
-
-            await PutAsync(tag, index, grace.Token);
         }
 
         return null;
     }
 
-    private async Task PutAsync(string tag, ManifestBody index, CancellationToken token)
+    /// <summary>False where somebody else has moved it.</summary>
+    private async Task<bool> PutAsync(string tag, ManifestBody index, CancellationToken token)
     {
-        await InTimeAsync(late => registry.PutManifestAsync(tag, index, late, until), token);
+        try
+        {
+            await InTimeAsync(late => registry.PutManifestAsync(tag, index, late, look => LookAsync(tag, look)), token);
+        }
+        catch (TagChangedException e)
+        {
+            if (await IsTheirsAsync(tag, e.Now, index))
+            {
+                return false;
+            }
+
+            // It is ours already: the answer to an earlier try was lost, or an earlier pod has put it.
+        }
+
         var now = await registry.HeadManifestAsync(tag, token);
         if (now != index.Digest && now == _before.GetValueOrDefault(tag))
         {
@@ -70,6 +81,23 @@ internal sealed class TagPublisher(RegistryClient registry, IReadOnlyList<string
         }
 
         await log.WriteLineAsync(now == index.Digest ? $"{tag} -> {index.Digest}" : $"{tag} -> {index.Digest}, and something else has moved it since");
+        return true;
+    }
+
+    /// <summary>A busy registry is tried again for a minute, in which the tag may move and the time end.</summary>
+    private async Task LookAsync(string tag, CancellationToken token)
+    {
+        var now = await registry.HeadManifestAsync(tag, token);
+        if (now != _before.GetValueOrDefault(tag))
+        {
+            throw new TagChangedException(now);
+        }
+
+        // After the look, which may take long.
+        if (time.GetUtcNow() >= until)
+        {
+            throw new RunFailureException(TooLate);
+        }
     }
 
     /// <summary>By the wall clock, which goes on while a machine sleeps, and by a timer for the call itself.</summary>
@@ -88,15 +116,14 @@ internal sealed class TagPublisher(RegistryClient registry, IReadOnlyList<string
         {
             await put(either.Token);
         }
-        catch (Exception e) when ((e is OperationCanceledException && late.IsCancellationRequested) || e is RegistryException { Fault: RegistryFault.TooLate })
+        catch (OperationCanceledException) when (late.IsCancellationRequested)
         {
             throw new RunFailureException(TooLate);
         }
     }
 
-    private async Task<bool> IsMovedAsync(string tag, ManifestBody index, CancellationToken token)
+    private async Task<bool> IsTheirsAsync(string tag, string? now, ManifestBody index)
     {
-        var now = await registry.HeadManifestAsync(tag, token);
         if (now == _before.GetValueOrDefault(tag) || now == index.Digest)
         {
             return false;
@@ -118,5 +145,11 @@ internal sealed class TagPublisher(RegistryClient registry, IReadOnlyList<string
             await log.WriteLineAsync($"registry: {e.Message}: {tag} counts as not there");
             return null;
         }
+    }
+
+    /// <summary>Ends the put of a tag that is no longer where it was when the run began.</summary>
+    private sealed class TagChangedException(string? now) : Exception
+    {
+        public string? Now { get; } = now;
     }
 }

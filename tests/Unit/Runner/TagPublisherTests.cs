@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Http;
 using Slipway.Registry;
 using Slipway.Runner;
 using Slipway.Tests.Unit.Registry;
@@ -135,6 +136,60 @@ public sealed class TagPublisherTests : IAsyncLifetime
         Puts().ShouldHaveSingleItem();
     }
 
+    /// <summary>A registry that is busy for most of a minute: time enough for a newer build.</summary>
+    [Fact]
+    public async Task PutAsync_WhenItIsMovedBetweenTwoTries_LeavesItAlone()
+    {
+        var tags = await StartAsync("1.0");
+        OnFirstPut(context =>
+        {
+            _registry.Manifests["1.0"] = Newer;
+            context.Response.StatusCode = 503;
+        });
+        (await PutInTwoTriesAsync(tags)).ShouldBe("1.0");
+        Tag("1.0").ShouldBe(Newer.Digest);
+        Puts().ShouldHaveSingleItem();
+        _log.ToString().ShouldContain($"points at {Newer.Digest} now: it is left alone");
+    }
+
+    /// <summary>The first try has put it, and somebody else has moved it since: it is theirs.</summary>
+    [Fact]
+    public async Task PutAsync_WhenAnAnswerIsLostAndItIsMovedSince_LeavesItAlone()
+    {
+        var tags = await StartAsync("1.0");
+        OnFirstPut(context =>
+        {
+            _registry.Manifests["1.0"] = Newer;
+            context.Abort();
+        });
+        (await PutInTwoTriesAsync(tags)).ShouldBe("1.0");
+        Tag("1.0").ShouldBe(Newer.Digest);
+        Puts().ShouldHaveSingleItem();
+    }
+
+    [Fact]
+    public async Task PutAsync_WhenOnlyTheAnswerIsLost_IsDone()
+    {
+        var tags = await StartAsync("1.0");
+        OnFirstPut(context =>
+        {
+            _registry.Manifests["1.0"] = Ours;
+            context.Abort();
+        });
+        (await PutInTwoTriesAsync(tags)).ShouldBeNull();
+        Tag("1.0").ShouldBe(Ours.Digest);
+        Puts().ShouldHaveSingleItem();
+    }
+
+    [Fact]
+    public async Task PutAsync_WhenTheRegistryIsBusyOnce_PutsItWithTheNextTry()
+    {
+        var tags = await StartAsync("1.0");
+        OnFirstPut(context => context.Response.StatusCode = 503);
+        (await PutInTwoTriesAsync(tags)).ShouldBeNull();
+        Tag("1.0").ShouldBe(Ours.Digest);
+    }
+
     [Fact]
     public async Task PutAsync_WhenToldToEndBetweenTwoTags_PutsTheOther()
     {
@@ -205,6 +260,22 @@ public sealed class TagPublisherTests : IAsyncLifetime
 
         return false;
     };
+
+    /// <summary>What the action does is all that the first put of a tag comes to.</summary>
+    private void OnFirstPut(Action<HttpContext> action) => _registry.Fault = context =>
+    {
+        var first = context.Request.Method == "PUT" && context.Request.Path.Value!.EndsWith("/1.0", StringComparison.Ordinal) && Puts().Count == 1;
+        if (first) action(context);
+        return Task.FromResult(first);
+    };
+
+    private async Task<string?> PutInTwoTriesAsync(TagPublisher tags)
+    {
+        var putting = tags.PutAsync(Ours, Token);
+        await _time.TimerAsync(TimeSpan.FromMilliseconds(500));
+        _time.Advance(TimeSpan.FromMilliseconds(500));
+        return await putting;
+    }
 
     private static async Task WaitForAsync(CancellationToken token)
     {
