@@ -42,14 +42,15 @@ internal static class StepRuntime
         if [ -z "$mounts" ] || [ "$mounts" = "$(readlink /proc/$$/ns/mnt)" ]; then exec "$runtime" "$@"; fi
         "$runtime" "$@"
         code=$?
-        left=1 rounds=0
-        while [ -n "$left" ] && [ "$rounds" -lt 20 ]; do
-          left='' rounds=$((rounds + 1))
-          for process in /proc/[0-9]*; do
-            if [ "$(readlink "$process/ns/mnt" 2>/dev/null)" = "$mounts" ]; then
-              kill -9 "${process#/proc/}" 2>/dev/null && left=1
-            fi
-          done
+        # Its number between the brackets. One look at all processes at once: on a machine that is busy, one for each takes longer
+        # than buildkitd waits for this.
+        number=${mounts#*[} rounds=0
+        number=${number%]}
+        while [ "$rounds" -lt 20 ]; do
+          rounds=$((rounds + 1))
+          left=$(ls -l /proc/[0-9]*/ns/mnt 2>/dev/null | sed -n "s|.*/proc/\([0-9]*\)/ns/mnt -> mnt:.$number.\$|\1|p")
+          [ -n "$left" ] || break
+          kill -9 $left 2>/dev/null
         done
         exit "$code"
         """;

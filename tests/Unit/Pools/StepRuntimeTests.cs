@@ -34,6 +34,24 @@ public sealed class StepRuntimeTests : IDisposable
         bystander.Kill();
     }
 
+    // On a machine that is busy a look at each of its processes took longer than buildkitd waits, and a step's child slept on.
+    [Fact]
+    public async Task Script_AfterAKill_EndsTheChildrenInAFewLooksAtAllProcesses()
+    {
+        Program("readlink", $"#!/bin/sh\necho look >>{_folder.FullName}/looks\nexec /usr/bin/readlink \"$@\"\n");
+        Program("ls", $"#!/bin/sh\necho look >>{_folder.FullName}/looks\nexec /bin/ls \"$@\"\n");
+        var start = new ProcessStartInfo("unshare") { RedirectStandardOutput = true };
+        foreach (var argument in (string[])["--user", "--map-root-user", "--mount", "sh", "-c", "sleep 300 & echo $!; wait"]) start.ArgumentList.Add(argument);
+        using var step = Process.Start(start)!;
+        using var child = Process.GetProcessById(int.Parse((await step.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken))!, System.Globalization.CultureInfo.InvariantCulture));
+
+        await RunAsync(step.Id, exitCode: 0, "--log", "/l", "kill", "id", "9");
+
+        await child.WaitForExitAsync(TestContext.Current.CancellationToken);
+        await step.WaitForExitAsync(TestContext.Current.CancellationToken);
+        File.ReadAllLines(Path.Combine(_folder.FullName, "looks")).Length.ShouldBeLessThan(10);
+    }
+
     [Fact]
     public async Task Script_BeforeAKill_AsksForTheContainerWithTheSameOptions()
     {
