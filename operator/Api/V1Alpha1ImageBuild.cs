@@ -206,6 +206,9 @@ internal sealed record ImageBuildStatus
     /// <summary>The tags that were put on it.</summary>
     public IReadOnlyList<string>? Tags { get; init; }
 
+    /// <summary>Tags that newer builds have put while this one was under way: it leaves them alone, also when those builds are gone.</summary>
+    public IReadOnlyList<string>? SupersededTags { get; init; }
+
     /// <summary>How each platform stands.</summary>
     public IReadOnlyList<PlatformBuildStatus>? Platforms { get; init; }
 

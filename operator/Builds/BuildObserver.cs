@@ -58,8 +58,8 @@ internal sealed class BuildObserver(
 
     private Rivals RivalsOf(V1Alpha1ImageBuild build)
     {
-        // What is finished is looked at again and again; nobody can do anything to it.
-        if (build.Status?.CompletedAt is not null && build.Status.ObservedGeneration == build.Metadata.Generation) return Rivals.None;
+        // What is finished is looked at again and again; nobody can do anything to it, and it matters to others only where it goes by itself.
+        if (build.Status?.CompletedAt is not null && build.Status.ObservedGeneration == build.Metadata.Generation && BuildDefaults.TtlOf(build.Spec) is null) return Rivals.None;
         var now = time.GetUtcNow();
         return Rivals.Of(
             build,

@@ -13,7 +13,7 @@ internal static class BuildPlanner
     /// <summary>How much longer than the runner's own timer the operator waits for its result.</summary>
     private static readonly TimeSpan ResultSlack = TimeSpan.FromSeconds(90);
 
-    /// <summary>Nothing tells a build that another one has put its tags.</summary>
+    /// <summary>How often a build looks that waits for others with the same tags.</summary>
     private static readonly TimeSpan TagPoll = TimeSpan.FromSeconds(2);
 
     private static readonly RunFailure TagsTaken = Failures.Of(FailureClass.Cancelled, Reasons.Superseded,
@@ -68,7 +68,8 @@ internal static class BuildPlanner
             WithdrawSlots = true,
             Deletes = over ? left : [.. left.Where(job => job.Live)],
             MaterialsToDelete = over ? BuildMaterials.Of(state.Build, left) : BuildMaterials.None,
-            DeleteBuild = state.Now >= ended + BuildDefaults.TtlOf(state.Spec),
+            // Older builds have to know of the tags that it has put: nobody could tell them afterwards.
+            DeleteBuild = state.Now >= ended + BuildDefaults.TtlOf(state.Spec) && state.Snapshot.Rivals.Unaware is null,
             Status = BuildProgress.Unchanged(state),
             RequeueAfter = left.Count > 0 && !over ? ended + keep - state.Now : null,
         };
@@ -276,7 +277,7 @@ internal static class BuildPlanner
     /// <summary>Until the object itself goes; null where it stays.</summary>
     private static TimeSpan? LifeLeft(BuildState state, BuildPlan plan) =>
         Until(state, [new DateTimeOffset(plan.Status.CompletedAt!.Value, TimeSpan.Zero) + BuildDefaults.TtlOf(state.Spec)])
-        ?? (BuildDefaults.TtlOf(state.Spec) is null || plan.DeleteBuild ? null : TimeSpan.Zero);
+        ?? (BuildDefaults.TtlOf(state.Spec) is null || plan.DeleteBuild ? null : state.Snapshot.Rivals.Unaware is null ? TimeSpan.Zero : TagPoll);
 
     /// <summary>To the first of those times that is still to come.</summary>
     private static TimeSpan? Until(BuildState state, IEnumerable<DateTimeOffset?> times) => times.Where(time => time > state.Now).Min() - state.Now;

@@ -139,6 +139,7 @@ internal static class BuildProgress
             Commit = state.Commit,
             RequestedAt = state.RequestedAt,
             StartedAt = state.StartedAt,
+            SupersededTags = state.SupersededTags is { Count: > 0 } superseded ? superseded : null,
             Publish = state.Publish.Job is { } publish ? new PublishStatus { Attempts = publish.Attempt, StartedAt = Conditions.WholeSecond(publish.Created) } : state.Before.Publish,
             FailedAttempts = state.Roles.SelectMany(role => role.Failed).ToList() is { Count: > 0 } failed ? failed : null,
             Platforms = platforms.Count == 0 ? null : platforms,

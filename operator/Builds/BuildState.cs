@@ -51,8 +51,12 @@ internal sealed record BuildState
     /// <summary>From the publish Job on nothing takes a build back: its tags may be there already.</summary>
     public bool Publishing => Published is not null || Publish.Job is not null || Publish.Failed.Count > 0 || Before.Phase == Phases.Publishing;
 
+    /// <summary>Tags that newer builds have put, what is known of builds that are gone among them.</summary>
+    public IReadOnlyList<string> SupersededTags =>
+        [.. Spec.Output.Tags.Where(tag => Snapshot.Rivals.TagsOfNewer.Contains(tag) || (Before.SupersededTags?.Contains(tag) ?? false))];
+
     /// <summary>Tags that no newer build has put.</summary>
-    public IReadOnlyList<string> Tags => [.. Spec.Output.Tags.Where(tag => !Snapshot.Rivals.TagsOfNewer.Contains(tag))];
+    public IReadOnlyList<string> Tags => [.. Spec.Output.Tags.Except(SupersededTags)];
 
     /// <summary>All roles of this build.</summary>
     public IEnumerable<Attempts> Roles => [Prepare, .. Platforms.Select(platform => platform.Attempts), Publish];

@@ -35,6 +35,7 @@ internal static class BuildsRegistration
                 .Watches<V1Pod>(BuildOfPod)
                 .Watches<V1Alpha1BuilderPool>(BuildsOfPool)
                 .Watches<V1Alpha1ImageBuild>(BuildsOfGroup)
+                .Watches<V1Alpha1ImageBuild>(OlderBuildsOfTags)
                 .Watches<V1Namespace>(BuildsOfNamespace));
     }
 
@@ -69,6 +70,14 @@ internal static class BuildsRegistration
         var builds = services.GetRequiredService<IStore<V1Alpha1ImageBuild>>();
         return (before, after) => after is null || (before is not null && before.Status?.RequestedAt == after.Status?.RequestedAt && before.Spec.ConcurrencyGroup == after.Spec.ConcurrencyGroup) ? []
             : Unfinished(Rivals.GroupOf(after).SelectMany(group => builds.ByIndex(BuildObserver.GroupIndex, group)));
+    }
+
+    /// <summary>A build that has put tags takes them from older ones, which remember it. Newer ones have nothing to learn from it.</summary>
+    private static Func<V1Alpha1ImageBuild?, V1Alpha1ImageBuild?, IEnumerable<NamespacedName>> OlderBuildsOfTags(IServiceProvider services)
+    {
+        var builds = services.GetRequiredService<IStore<V1Alpha1ImageBuild>>();
+        return (before, after) => after?.Status is not { Phase: Phases.Succeeded, RequestedAt: { } asked } || before?.Status?.Phase == Phases.Succeeded ? []
+            : Unfinished(Rivals.TagsOf(after).SelectMany(tag => builds.ByIndex(BuildObserver.TagIndex, tag)).Where(other => Rivals.RequestedAt(other) < asked)).Distinct();
     }
 
     /// <summary>A pool may admit namespaces by their labels.</summary>

@@ -23,6 +23,9 @@ internal sealed record Rivals
     /// <summary>A build that is putting one of this one's tags.</summary>
     public string? Publishing { get; init; }
 
+    /// <summary>An older build that is under way, and whose status does not say yet that this one has put tags of it.</summary>
+    public string? Unaware { get; init; }
+
     /// <param name="build">The one that is looked at.</param>
     /// <param name="asked">When it was asked for.</param>
     /// <param name="group">Builds of its concurrency group, itself among them.</param>
@@ -33,8 +36,10 @@ internal sealed record Rivals
         {
             NewerInGroup = group.Where(other => IsOther(other, build) && other.Spec.Cancel is not true).Select(other => (RequestedAt(other), other.Metadata.Name)).Where(other => ByTurn.Compare(other, (asked, build.Metadata.Name)) > 0)
                 .OrderDescending(ByTurn).Select(other => other.Name).FirstOrDefault(),
-            TagsOfNewer = sameTags.Where(other => HasPublishedAfter(other, build, asked)).SelectMany(other => other.Status!.Tags ?? []).Intersect(build.Spec.Output.Tags).ToHashSet(),
+            TagsOfNewer = sameTags.SelectMany(other => PutAfter(other, build, asked)).ToHashSet(),
             Publishing = sameTags.FirstOrDefault(other => IsOther(other, build) && other.Status?.CompletedAt is null && publishes(other))?.Metadata.Name,
+            Unaware = sameTags.FirstOrDefault(other => IsOther(other, build) && other.Status?.CompletedAt is null
+                && PutAfter(build, other, RequestedAt(other)).Except(other.Status?.SupersededTags ?? []).Any())?.Metadata.Name,
         };
 
     /// <summary>The index of builds by what they tag: one entry for each tag.</summary>
@@ -48,10 +53,13 @@ internal sealed record Rivals
     private static bool IsOther(V1Alpha1ImageBuild other, V1Alpha1ImageBuild build) =>
         other.Metadata.Uid != build.Metadata.Uid && other.Metadata.DeletionTimestamp is null;
 
-    /// <summary>Of two that were asked for in one second neither is the older.</summary>
-    private static bool HasPublishedAfter(V1Alpha1ImageBuild other, V1Alpha1ImageBuild build, DateTime asked) =>
+    /// <summary>The build's tags that the other one has put, if that is newer. Of two that were asked for in one second neither is.</summary>
+    private static IEnumerable<string> PutAfter(V1Alpha1ImageBuild other, V1Alpha1ImageBuild build, DateTime asked) =>
         IsOther(other, build) && other.Status is { Phase: Phases.Succeeded, RequestedAt: { } later } status && later > asked
-        && (status.Image?.StartsWith($"{build.Spec.Output.Image}@", StringComparison.Ordinal) ?? false);
+        && (status.Image?.StartsWith($"{build.Spec.Output.Image}@", StringComparison.Ordinal) ?? false)
+            ? (status.Tags ?? []).Intersect(build.Spec.Output.Tags)
+            : [];
 
-    private static DateTime RequestedAt(V1Alpha1ImageBuild build) => build.Status?.RequestedAt ?? build.Metadata.CreationTimestamp ?? default;
+    /// <summary>By its status, or, as long as that is empty, by the object.</summary>
+    public static DateTime RequestedAt(V1Alpha1ImageBuild build) => build.Status?.RequestedAt ?? build.Metadata.CreationTimestamp ?? default;
 }

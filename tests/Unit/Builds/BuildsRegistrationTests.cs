@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using k8s;
 using k8s.Models;
 using Microsoft.Extensions.DependencyInjection;
 using NSubstitute;
@@ -20,7 +21,7 @@ public sealed class BuildsRegistrationTests
     {
         using var stop = new CancellationTokenSource();
         var events = Channel.CreateUnbounded<WatchEvent<V1Alpha1BuilderPool>>();
-        await using var services = Services(events.Reader.ReadAllAsync(stop.Token));
+        await using var services = Services<V1Alpha1BuilderPool>([], events.Reader.ReadAllAsync(stop.Token));
         var woken = Channel.CreateUnbounded<string>();
         var worker = services.GetRequiredService<ControllerWorker<V1Alpha1ImageBuild>>();
         worker.Observer = (key, _, _) => woken.Writer.TryWrite(key.Name);
@@ -44,6 +45,44 @@ public sealed class BuildsRegistrationTests
         await running.Soon();
     }
 
+    // A newer build may be gone when an older one comes to publish: it hears of the tags at once.
+    [Fact]
+    public async Task BuildEvent_WhenItHasPutTags_WakesOlderBuildsOfThoseTagsAndNoOthers()
+    {
+        using var stop = new CancellationTokenSource();
+        var events = Channel.CreateUnbounded<WatchEvent<V1Alpha1ImageBuild>>();
+        var builds = new[] { Asked("older", 0), Asked("newer", 60), Asked("newest", 120), Asked("elsewhere", 0, tag: "other") };
+        await using var services = Services(builds, events.Reader.ReadAllAsync(stop.Token));
+        var woken = Channel.CreateUnbounded<string>();
+        var worker = services.GetRequiredService<ControllerWorker<V1Alpha1ImageBuild>>();
+        worker.Observer = (key, _, _) => woken.Writer.TryWrite(key.Name);
+        worker.Connect(services);
+        var running = Task.WhenAll(worker.RunAsync(stop.Token), services.GetRequiredService<Informer<V1Alpha1ImageBuild>>().RunAsync(stop.Token));
+        foreach (var _ in builds) await woken.Reader.ReadAsync(stop.Token).Soon();
+
+        var ended = builds[1] with { Metadata = builds[1].Metadata with { ResourceVersion = "2" }, Status = builds[1].Status! with { Phase = Phases.Succeeded } };
+        await events.Writer.WriteAsync(new WatchEvent<V1Alpha1ImageBuild>(WatchEventKind.Modified, "2", ended), stop.Token);
+        var edited = builds[3] with { Metadata = builds[3].Metadata with { ResourceVersion = "3", Generation = 2 } };
+        await events.Writer.WriteAsync(new WatchEvent<V1Alpha1ImageBuild>(WatchEventKind.Modified, "3", edited), stop.Token);
+
+        // There is one worker: what the first event wakes comes before what the second does.
+        new[] { await woken.Reader.ReadAsync(stop.Token).Soon(), await woken.Reader.ReadAsync(stop.Token).Soon() }.ShouldBe(["older", "elsewhere"]);
+        worker.ShutDown();
+        await stop.CancelAsync();
+        await running.Soon();
+    }
+
+    private static V1Alpha1ImageBuild Asked(string name, int seconds, string tag = "latest")
+    {
+        var build = Build(name, "farm");
+        (build.Metadata.Uid, build.Metadata.ResourceVersion) = (name, "1");
+        return build with
+        {
+            Spec = build.Spec with { Output = build.Spec.Output with { Tags = [tag] } },
+            Status = new ImageBuildStatus { Phase = Phases.Queued, RequestedAt = BuildFixture.Now.UtcDateTime.AddSeconds(seconds) },
+        };
+    }
+
     private static V1Alpha1BuilderPool Pool(string name)
     {
         var pool = BuildFixture.Pool();
@@ -63,11 +102,12 @@ public sealed class BuildsRegistrationTests
     }
 
     /// <summary>Without a scheduler no pass gets far, and none has to.</summary>
-    private static ServiceProvider Services(IAsyncEnumerable<WatchEvent<V1Alpha1BuilderPool>> pools)
+    private static ServiceProvider Services<T>(IReadOnlyList<T> listed, IAsyncEnumerable<WatchEvent<T>> events)
+        where T : class, IKubernetesObject<V1ObjectMeta>
     {
         var client = Substitute.For<IKubeClient>();
-        client.ListPageAsync<V1Alpha1BuilderPool>(null!, default).ReturnsForAnyArgs(new ListPage<V1Alpha1BuilderPool>([], "1", null, []));
-        client.WatchAsync<V1Alpha1BuilderPool>(null!, default).ReturnsForAnyArgs(pools);
+        client.ListPageAsync<T>(null!, default).ReturnsForAnyArgs(new ListPage<T>(listed, "1", null, []));
+        client.WatchAsync<T>(null!, default).ReturnsForAnyArgs(events);
         var services = new ServiceCollection();
         services.AddLogging().AddSingleton<TimeProvider>(new TestClock()).AddSingleton(client);
         services.AddKubernetesOperator(options => options.Workers = 1)

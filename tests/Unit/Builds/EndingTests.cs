@@ -195,6 +195,34 @@ public sealed class EndingTests
         plan.Status.Platforms!.Select(platform => platform.ImageDigest).ShouldBe([Digest("image-a"), Digest("image-b")]);
     }
 
+    // The newer build may be deleted, or build something else, before this one publishes.
+    [Fact]
+    public void Plan_WhenANewerBuildThatHadItsTagsIsGone_StillLeavesThemAlone()
+    {
+        var (running, amd64, arm64) = BothRunning();
+        var told = BuildPlanner.Plan(running with { Rivals = new Rivals { TagsOfNewer = new HashSet<string> { "latest" } } });
+        var forgotten = running.After(told).Replace(amd64.Ended(Pushed("a"))).Replace(arm64.Ended(Pushed("b")));
+
+        var plan = BuildPlanner.Plan(forgotten);
+
+        told.Status.SupersededTags.ShouldBe(["latest"]);
+        RunnerJson.Deserialize<PublishDescription>(plan.Creates.Single().Spec.Template.Spec.Containers[0].Args[2]).Output.Tags.ShouldBe(["1.0"]);
+        plan.Status.SupersededTags.ShouldBe(["latest"]);
+    }
+
+    [Fact]
+    public void Plan_WhenItsSpecChanges_KnowsOfNoTagsThatWereTakenFromTheOneBefore()
+    {
+        var (running, _, _) = BothRunning();
+        var told = running.After(BuildPlanner.Plan(running with { Rivals = new Rivals { TagsOfNewer = new HashSet<string> { "1.0", "latest" } } }));
+
+        var plan = BuildPlanner.Plan(told with { Build = told.Build.Edited(spec => spec with { Rerun = "2" }), Jobs = [] });
+
+        told.Build.Status!.SupersededTags.ShouldBe(["1.0", "latest"]);
+        plan.Status.SupersededTags.ShouldBeNull();
+        plan.Status.Phase.ShouldNotBe(Phases.Superseded);
+    }
+
     [Fact]
     public void Plan_WhenTheTagsThatMovedUnderItAreANewerBuilds_IsSuperseded()
     {
@@ -261,6 +289,20 @@ public sealed class EndingTests
         end.RequeueAfter.ShouldBe(TimeSpan.FromMinutes(minutes));
         end.DeleteBuild.ShouldBeFalse();
         BuildPlanner.Plan(finished.Later(TimeSpan.FromMinutes(minutes))).DeleteBuild.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void Plan_WhenAnOlderBuildDoesNotKnowYetWhichTagsItHasPut_DeletesTheBuildLater()
+    {
+        var snapshot = Published();
+        var withTtl = snapshot with { Build = snapshot.Build with { Spec = snapshot.Build.Spec with { TtlAfterFinished = "1m" } } };
+        var over = withTtl.After(BuildPlanner.Plan(withTtl)).Later(TimeSpan.FromMinutes(2));
+
+        var plan = BuildPlanner.Plan(over with { Rivals = new Rivals { Unaware = "older" } });
+
+        plan.DeleteBuild.ShouldBeFalse();
+        plan.RequeueAfter.ShouldBe(TimeSpan.FromSeconds(2));
+        BuildPlanner.Plan(over).DeleteBuild.ShouldBeTrue();
     }
 
     [Fact]
