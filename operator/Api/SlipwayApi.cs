@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Slipway.Api;
 
 /// <summary>Names that the API server, the charts and the operator share.</summary>
@@ -44,8 +46,11 @@ internal static class SlipwayApi
     /// <summary>Native, Emulated or External, on Jobs; on builder pods where it is Emulated.</summary>
     public const string ModeAnnotation = "slipway.dev/mode";
 
-    /// <summary>Which attempt a Job is, 1 for the first.</summary>
+    /// <summary>Which attempt a Job is, 1 for the first; Jobs of an operator that did not write it are all the first.</summary>
     public const string AttemptAnnotation = "slipway.dev/attempt";
+
+    public static int AttemptOf(IDictionary<string, string>? annotations) =>
+        annotations is not null && annotations.TryGetValue(AttemptAnnotation, out var number) && int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var attempt) ? attempt : 1;
 
     /// <summary>Until when a Job may put tags, on those that may: RFC 3339, UTC.</summary>
     public const string TagsUntilAnnotation = "slipway.dev/tags-until";

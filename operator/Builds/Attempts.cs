@@ -12,6 +12,12 @@ internal sealed record Attempts
     /// <summary>The Job of the current attempt; null where there is none, not yet or no more.</summary>
     public BuildJob? Job { get; init; }
 
+    /// <summary>The attempt that status says was begun last; null where it says none.</summary>
+    public StartedAttempt? Started { get; init; }
+
+    /// <summary>When the current attempt was begun, whatever the store shows; null where status does not say that it was.</summary>
+    public DateTimeOffset? Begun => Started is { } started && started.Number == Current ? started.At : null;
+
     /// <summary>How it ended for good; null as long as an attempt is under way or follows.</summary>
     public RunResult? Result { get; init; }
 
@@ -34,8 +40,11 @@ internal sealed record Attempts
 /// <param name="Role">prepare, build or publish.</param>
 /// <param name="Platform">Where the role is build.</param>
 /// <param name="Failed">Failed attempts that are recorded, oldest first.</param>
-/// <param name="Started">The attempt that was begun last, and when; null where status does not say.</param>
-internal sealed record KnownAttempts(string Role, string? Platform, IReadOnlyList<FailedAttempt> Failed, (int Attempt, DateTime At, string? Builder)? Started);
+/// <param name="Started">The attempt that was begun last; null where status does not say.</param>
+internal sealed record KnownAttempts(string Role, string? Platform, IReadOnlyList<FailedAttempt> Failed, StartedAttempt? Started);
+
+/// <summary>An attempt that was begun, and on which builder where that matters.</summary>
+internal sealed record StartedAttempt(int Number, DateTimeOffset At, string? Builder = null);
 
 /// <summary>Jobs and status to attempts. What is not recorded yet is found again in the Jobs, which stay until the build has ended.</summary>
 internal static class AttemptReading
@@ -52,15 +61,17 @@ internal static class AttemptReading
             var result = job is null ? Vanished(known, attempt, jobs, snapshot.Now) : Told(job, results, snapshot.Now);
             if (result?.Failure is not { } failure || !RetryPolicy.Follows(known.Role, failure, failed, BuildDefaults.RetriesOf(snapshot.Build.Spec)))
             {
+                // On a node that does not answer a deletion changes nothing, and as long as a publish Job is there others know of it.
                 return new Attempts
                 {
                     Current = attempt,
                     Job = job,
+                    Started = known.Started,
                     Result = result,
                     Failed = failed,
                     Told = told,
                     NotBefore = failed is [.., var last] ? RetryPolicy.NextAt(last, snapshot.Build.Metadata.Uid) : null,
-                    LeftBehind = [.. jobs.Where(earlier => earlier.Attempt < attempt && earlier.Live && !earlier.Deleting && !MayStillTag(earlier, snapshot.Now))],
+                    LeftBehind = [.. jobs.Where(earlier => earlier.Attempt < attempt && earlier.Live && !earlier.Deleting && !(earlier.NodeLost && earlier.MayTag(snapshot.Now)))],
                 };
             }
 
@@ -90,10 +101,7 @@ internal static class AttemptReading
     private static RunResult? Vanished(KnownAttempts known, int attempt, IReadOnlyList<BuildJob> jobs, DateTimeOffset now)
     {
         var followed = jobs.Any(job => job.Attempt > attempt);
-        var old = known.Started is { } started && started.Attempt == attempt && now - new DateTimeOffset(started.At, TimeSpan.Zero) >= JobResult.StoreLag;
+        var old = known.Started is { } started && started.Number == attempt && now - started.At >= JobResult.StoreLag;
         return followed || old ? new RunResult { Failure = Failures.JobDeleted } : null;
     }
-
-    /// <summary>On a node that does not answer a deletion changes nothing, and as long as the Job is there others know of it.</summary>
-    private static bool MayStillTag(BuildJob job, DateTimeOffset now) => job is { NodeLost: true, Role: JobRoles.Publish } && now < job.TagsUntil;
 }

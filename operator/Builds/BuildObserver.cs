@@ -66,7 +66,7 @@ internal sealed class BuildObserver(
             BuildReading.RequestedAt(build, BuildKey.Of(build.Spec), now) ?? now.UtcDateTime,
             Rivals.GroupOf(build).SelectMany(group => builds.ByIndex(GroupIndex, group)),
             [.. Rivals.TagsOf(build).SelectMany(tag => builds.ByIndex(TagIndex, tag)).DistinctBy(other => other.Metadata.Uid)],
-            other => jobs.ByIndex(OwnerIndex, other.Metadata.Uid).Select(WithPods).Any(job => job is { Role: JobRoles.Publish, Live: true, NodeLost: false } && now < job.TagsUntil));
+            other => jobs.ByIndex(OwnerIndex, other.Metadata.Uid).Select(WithPods).Any(job => !job.NodeLost && job.MayTag(now)));
     }
 
     private Dictionary<string, string>? LabelsOf(string name) =>

@@ -81,7 +81,7 @@ internal static class BuildPlanner
         var going = state.Outdated.Where(job => !(state.Now >= job.GoneBy)).ToList();
         if (going.Count == 0) return null;
         // A publish Job may have put some of its tags: it is left to put the others.
-        var deletes = going.Where(job => !job.Deleting && !(job is { Live: true, Role: JobRoles.Publish } && state.Now < job.TagsUntil)).ToList();
+        var deletes = going.Where(job => !job.Deleting && !job.MayTag(state.Now)).ToList();
         return new BuildPlan
         {
             WithdrawSlots = true,
@@ -191,7 +191,7 @@ internal static class BuildPlanner
             };
         }
 
-        var begun = state.Before.Publish?.Attempts == state.Publish.Current;
+        var begun = state.Publish.Begun is not null;
         return new BuildPlan
         {
             WithdrawSlots = true,
@@ -266,9 +266,7 @@ internal static class BuildPlanner
     {
         if (plan.Status.CompletedAt is not null) return null;
         var giveUps = state.LiveJobs.Concat(state.Snapshot.Jobs.Where(job => job is { Finished: true, Pods.Count: 0 })).Select(job => JobResult.GivesUpAt(job, state.Options));
-        var vanished = state.Platforms.Where(platform => platform is { Begun: true, Job: null, Done: false }).Select(platform => platform.Before!.StartedAt)
-            .Append(state.Publish is { Job: null, Result: null } ? state.Before.Publish?.StartedAt : null)
-            .OfType<DateTime>().Select(started => (DateTimeOffset?)(new DateTimeOffset(started, TimeSpan.Zero) + JobResult.StoreLag));
+        var vanished = state.Roles.Where(role => role is { Job: null, Result: null }).Select(role => role.Begun + JobResult.StoreLag);
         return Until(state, giveUps.Concat(vanished)
             .Append(state.Deadline + (state.LiveJobs.Any() ? ResultSlack : TimeSpan.Zero))
             .Concat(state.Roles.Select(role => role.Waits(state.Now) ? role.NotBefore : null)));

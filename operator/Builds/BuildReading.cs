@@ -78,14 +78,14 @@ internal static class BuildReading
         _ => build.Metadata.CreationTimestamp,
     };
 
-    private static KnownAttempts Known(ImageBuildStatus before, string role, string? platform, (int, DateTime, string?)? started) =>
+    private static KnownAttempts Known(ImageBuildStatus before, string role, string? platform, StartedAttempt? started) =>
         new(role, platform, [.. (before.FailedAttempts ?? []).Where(attempt => attempt.Role == role && attempt.Platform == platform)], started);
 
-    private static (int, DateTime, string?)? Started(PlatformBuildStatus? known) =>
-        known is { Phase: PlatformPhases.Building, StartedAt: { } at } ? (known.Attempts ?? 1, at, known.Builder) : null;
+    private static StartedAttempt? Started(PlatformBuildStatus? known) =>
+        known is { Phase: PlatformPhases.Building, StartedAt: { } at } ? new(known.Attempts ?? 1, new(at, TimeSpan.Zero), known.Builder) : null;
 
-    private static (int, DateTime, string?)? Started(PublishStatus? known) =>
-        known is { Attempts: { } attempt, StartedAt: { } at } ? (attempt, at, null) : null;
+    private static StartedAttempt? Started(PublishStatus? known) =>
+        known is { Attempts: { } attempt, StartedAt: { } at } ? new(attempt, new(at, TimeSpan.Zero)) : null;
 
     /// <summary>A result that status already holds needs no Job any more.</summary>
     private static RunResult? Recorded(PlatformBuildStatus? known, ImageBuildStatus before) => known?.Phase switch

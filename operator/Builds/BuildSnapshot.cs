@@ -62,12 +62,14 @@ internal sealed record BuildJob(V1Job Job, IReadOnlyList<V1Pod> Pods)
 
     public string? Platform => Note(SlipwayApi.PlatformAnnotation);
 
-    /// <summary>Jobs of an operator before this one are all the first.</summary>
-    public int Attempt => int.TryParse(Note(SlipwayApi.AttemptAnnotation), NumberStyles.None, CultureInfo.InvariantCulture, out var attempt) ? attempt : 1;
+    public int Attempt => SlipwayApi.AttemptOf(Job.Metadata.Annotations);
 
     /// <summary>Null where it may put none.</summary>
     public DateTimeOffset? TagsUntil =>
         DateTimeOffset.TryParse(Note(SlipwayApi.TagsUntilAnnotation), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var until) ? until : null;
+
+    /// <summary>A publish Job that runs, or is thought to, and has time left.</summary>
+    public bool MayTag(DateTimeOffset now) => this is { Live: true, Role: JobRoles.Publish } && now < TagsUntil;
 
     /// <summary>Null where it does not say.</summary>
     public IReadOnlyList<string>? Tags => Note(SlipwayApi.TagsAnnotation)?.Split(',');

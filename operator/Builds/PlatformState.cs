@@ -20,7 +20,7 @@ internal sealed record PlatformState
     public RunResult? Result => Attempts.Result;
 
     /// <summary>Status says that the current attempt runs, whatever the store shows.</summary>
-    public bool Begun => Before is { Phase: PlatformPhases.Building } before && (before.Attempts ?? 1) == Attempts.Current;
+    public bool Begun => Attempts.Begun is not null;
 
     public SlotAnswer? Slot { get; init; }
 

@@ -50,7 +50,6 @@ internal sealed class PoolReader(IStore<V1Alpha1BuilderPool> pools, IStore<V1Pod
         if (owner is null || job.Metadata.Annotations is not { } notes) return null;
         if (!notes.TryGetValue(SlipwayApi.PlatformAnnotation, out var platform) || !notes.TryGetValue(SlipwayApi.BuilderUidAnnotation, out var builderUid)) return null;
         var build = new NamespacedName(job.Metadata.NamespaceProperty, owner.Name);
-        var attempt = notes.TryGetValue(SlipwayApi.AttemptAnnotation, out var number) && int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var told) ? told : 1;
-        return new JobSlot(job.Metadata.Uid, IsLive(job), new HeldSlot(build, owner.Uid, platform, builderUid), attempt);
+        return new JobSlot(job.Metadata.Uid, IsLive(job), new HeldSlot(build, owner.Uid, platform, builderUid), SlipwayApi.AttemptOf(notes));
     }
 }

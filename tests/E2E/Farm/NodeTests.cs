@@ -24,7 +24,7 @@ public sealed class NodeTests(ClusterFixture fixture)
         try
         {
             await Shell.RunAsync("tests/cluster/cluster", "node-stop", Node);
-            lost = await NodeAsync(nodes, "Unknown", 0);
+            lost = (await nodes.ReadyAsync(Node, "Unknown", after: 0)).Revision;
             await PlatformAsync(farm, "without a builder", platform => platform.Ready == 0);
             await farm.CreateAsync(farm.Sleeping("held", 1, Struck), farm.Sleeping("other", 1, Other));
             await farm.SucceedsAsync("other");
@@ -35,7 +35,7 @@ public sealed class NodeTests(ClusterFixture fixture)
             await Shell.RunAsync("tests/cluster/cluster", "node-start", Node);
         }
 
-        var back = await NodeAsync(nodes, "True", lost);
+        var back = (await nodes.ReadyAsync(Node, "True", after: lost)).Revision;
         await farm.SucceedsAsync("held");
 
         evidence.Add("the API server's watch of the node, as its lifecycle controller and kubelet wrote it", nodes.Lines(Node));
@@ -122,11 +122,4 @@ public sealed class NodeTests(ClusterFixture fixture)
         farm.PoolAsync($"on {Node} {isWhat}", pool => pool.Status?.Platforms?.SingleOrDefault(platform => platform.Platform == Struck) is { } struck && isSo(struck));
 
     /// <summary>The revision at which the node's Ready was that, after another one.</summary>
-    private static async Task<long> NodeAsync(Recording<V1Node> nodes, string ready, long after)
-    {
-        Seen<V1Node>? Look() => nodes.Seen.FirstOrDefault(seen => seen.Revision > after && seen.Object.Metadata.Name == Node
-            && seen.Object.Status.Conditions.Any(condition => condition.Type == "Ready" && condition.Status == ready));
-        await Wait.UntilAsync($"{Node} is Ready={ready}", TimeSpan.FromMinutes(2), () => Task.FromResult(Look()?.Revision), revision => revision is not null);
-        return Look()!.Revision;
-    }
 }

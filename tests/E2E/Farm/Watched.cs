@@ -45,6 +45,14 @@ internal static class Watched
     public static int MostAtOnce(this IEnumerable<JobLife> lives) => lives.GroupBy(life => life.BuilderUid)
         .Max(builder => builder.Max(life => builder.Count(other => other == life || other.IsLiveAt(life.Created))));
 
+    /// <summary>The first version after that one in which the node's condition Ready is True, False or Unknown.</summary>
+    public static async Task<Seen<V1Node>> ReadyAsync(this Recording<V1Node> nodes, string name, string status, long after)
+    {
+        Seen<V1Node>? Look() => nodes.Seen.FirstOrDefault(seen => seen.Revision > after && seen.Object.Metadata.Name == name
+            && seen.Object.Status.Conditions.Any(condition => condition.Type == "Ready" && condition.Status == status));
+        return (await Wait.UntilAsync($"{name} is Ready={status}", TimeSpan.FromMinutes(2), () => Task.FromResult(Look()), seen => seen is not null))!;
+    }
+
     /// <summary>A line whenever something of interest is another than before.</summary>
     public static IEnumerable<string> Lines(this Recording<V1Job> jobs) => Lines(jobs, job => job.Metadata.Labels.TryGetValue(SlipwayApi.BuilderLabel, out var builder)
         ? $"Job {job.Metadata.Name} on {builder} ({UidOf(job)}): {(job.Status?.Conditions?.FirstOrDefault(condition => condition.Status == "True")?.Type ?? "live")}"

@@ -158,19 +158,19 @@ internal sealed class Fault : IAsyncDisposable
     public Task PatchAsync(string build, JsonObject spec) =>
         _fixture.Client.PatchAsync<V1Alpha1ImageBuild>(new(Tenant.Name, build), new JsonObject { ["spec"] = spec }, default);
 
-    /// <summary>What the kubelet and the controllers said of everything in this namespace whose name begins so.</summary>
-    public async Task<IReadOnlyList<string>> EventsAsync(string name)
+    /// <summary>What the kubelet and the controllers said of everything whose name begins so, in the build's namespace if no other is named.</summary>
+    public async Task<IReadOnlyList<string>> EventsAsync(string name, string? space = null)
     {
         var all = await _fixture.Cluster.KubectlAsync(
-            "--namespace", Tenant.Name, "get", "events", "--sort-by", ".lastTimestamp", "--no-headers",
+            "--namespace", space ?? Tenant.Name, "get", "events", "--sort-by", ".lastTimestamp", "--no-headers",
             "--output", "custom-columns=TIME:.lastTimestamp,SOURCE:.source.component,OBJECT:.involvedObject.name,REASON:.reason,MESSAGE:.message");
         return [.. all.Split('\n').Where(line => line.Contains($" {name}", StringComparison.Ordinal))];
     }
 
     /// <summary>The same as evidence, once the fault is seen in them: kubelet tells of what it does after it has done it.</summary>
-    public async Task AddEventsAsync(string source, string name, [StringSyntax(StringSyntaxAttribute.Regex)] string seen)
+    public async Task AddEventsAsync(string source, string name, [StringSyntax(StringSyntaxAttribute.Regex)] string seen, string? space = null)
     {
-        var events = await Wait.UntilAsync($"{source} show {seen}", Patience, () => EventsAsync(name), lines => lines.Any(line => Regex.IsMatch(line, seen)), TimeSpan.FromSeconds(1));
+        var events = await Wait.UntilAsync($"{source} show {seen}", Patience, () => EventsAsync(name, space), lines => lines.Any(line => Regex.IsMatch(line, seen)), TimeSpan.FromSeconds(1));
         Evidence.AddSeen(source, events, seen);
     }
 

@@ -26,7 +26,7 @@ internal sealed record WatchedJob(V1Job Job, long Created, long? Gone)
     public string? Builder => Job.Metadata.Labels.TryGetValue(SlipwayApi.BuilderLabel, out var builder) ? builder : null;
 
     /// <summary>As the Job says itself, 1 for the first.</summary>
-    public int Attempt => Job.Metadata.Annotations is { } notes && notes.TryGetValue(SlipwayApi.AttemptAnnotation, out var attempt) ? int.Parse(attempt, CultureInfo.InvariantCulture) : 1;
+    public int Attempt => SlipwayApi.AttemptOf(Job.Metadata.Annotations);
 }
 
 /// <summary>

@@ -20,8 +20,7 @@ public sealed class LostBuilderTests(ClusterFixture fixture)
         fault.Evidence.Add("kubectl delete pod", await fixture.Cluster.KubectlAsync("--namespace", farm.Pool.Namespace, "delete", "pod", first.Builder!, "--grace-period=0", "--force"));
         var status = await fault.SucceedsAsync("app");
 
-        var events = await Wait.UntilAsync("kubelet has told of it", Fault.Patience, () => farm.EventsAsync(first.Builder!), said => said.Contains("Killing", StringComparison.Ordinal), TimeSpan.FromSeconds(1));
-        fault.Evidence.AddSeen("the kubelet's events of the builder", events, "kubelet .* Killing");
+        await fault.AddEventsAsync("the kubelet's events of the builder", first.Builder!, "kubelet .* Killing", farm.Pool.Namespace);
         fault.Evidence.Add("the API server's watch of the builders", farm.Builders.Lines());
         // What it says hangs on how far the daemon came with its shutdown.
         await ShouldBuildElsewhereAsync(fault, status, "^error: .*(Canceled: context canceled|code = Unavailable|EOF|connection)");

@@ -30,7 +30,7 @@ public sealed class NodeFaultTests(ClusterFixture fixture)
             await Shell.RunAsync("tests/cluster/cluster", "node-stop", Node);
             // The one node that is left is of the other architecture. It rebuilds nothing.
             await fixture.Client.PatchAsync<V1Alpha1ImageBuild>(new(farm.Pool.Namespace, "app"), new JsonObject { ["spec"] = new JsonObject { ["job"] = new JsonObject { ["nodeSelector"] = null } } }, TestContext.Current.CancellationToken);
-            lost = await NodeAsync(nodes, "Unknown", 0);
+            lost = await nodes.ReadyAsync(Node, "Unknown", after: 0);
             status = (await farm.SucceedsAsync("app")).Status!;
         }
         finally
@@ -38,7 +38,7 @@ public sealed class NodeFaultTests(ClusterFixture fixture)
             await Shell.RunAsync("tests/cluster/cluster", "node-start", Node);
         }
 
-        await NodeAsync(nodes, "True", lost.Revision);
+        await nodes.ReadyAsync(Node, "True", after: lost.Revision);
 
         evidence.Add("the API server's watch of the node, as its lifecycle controller and kubelet wrote it", nodes.Lines(Node));
         evidence.AddSeen("the API server's watch of the build Jobs", farm.Jobs.Lines(), "Complete");
@@ -53,11 +53,4 @@ public sealed class NodeFaultTests(ClusterFixture fixture)
     }
 
     /// <summary>The version in which the node's Ready was that, after another one.</summary>
-    private static async Task<Seen<V1Node>> NodeAsync(Recording<V1Node> nodes, string ready, long after)
-    {
-        Seen<V1Node>? Look() => nodes.Seen.FirstOrDefault(seen => seen.Revision > after && seen.Object.Metadata.Name == Node
-            && seen.Object.Status.Conditions.Any(condition => condition.Type == "Ready" && condition.Status == ready));
-        await Wait.UntilAsync($"{Node} is Ready={ready}", TimeSpan.FromMinutes(2), () => Task.FromResult(Look()?.Revision), revision => revision is not null);
-        return Look()!;
-    }
 }
