@@ -26,6 +26,9 @@ internal sealed record BuildSnapshot
     /// <summary>What other builds of the namespace do to this one.</summary>
     public Rivals Rivals { get; init; } = Rivals.None;
 
+    /// <summary>A pass moments ago has made the publish Job, which neither store nor status may show yet.</summary>
+    public bool HasTurn { get; init; }
+
     /// <summary>The scheduler's answers by platform.</summary>
     public IReadOnlyDictionary<string, SlotAnswer> Slots { get; init; } = new Dictionary<string, SlotAnswer>();
 

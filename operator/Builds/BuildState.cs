@@ -49,7 +49,7 @@ internal sealed record BuildState
         : Publish.Result is { Failure: null } result ? result : null;
 
     /// <summary>From the publish Job on nothing takes a build back: its tags may be there already.</summary>
-    public bool Publishing => Published is not null || Publish.Job is not null || Publish.Failed.Count > 0 || Before.Phase == Phases.Publishing;
+    public bool Publishing => Published is not null || Publish.Job is not null || Publish.Failed.Count > 0 || Before.Phase == Phases.Publishing || Snapshot.HasTurn;
 
     /// <summary>Tags that newer builds have put, what is known of builds that are gone among them.</summary>
     public IReadOnlyList<string> SupersededTags =>

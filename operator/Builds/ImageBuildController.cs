@@ -33,7 +33,7 @@ internal sealed partial class ImageBuildController(
 {
     public async Task<ReconciliationResult<V1Alpha1ImageBuild>> ReconcileAsync(V1Alpha1ImageBuild entity, CancellationToken cancellationToken)
     {
-        var snapshot = observer.Observe(entity);
+        var snapshot = observer.Observe(entity) with { HasTurn = turns.IsHeldBy(entity) };
         var plan = BuildPlanner.Plan(snapshot);
         foreach (var outcome in plan.Outcomes) slots.Report(outcome);
         if (plan.SlotRequests.Count > 0) plan = BuildPlanner.Plan(snapshot with { Slots = slots.Request(plan.SlotRequests) });

@@ -19,8 +19,18 @@ internal sealed class TagTurns(TimeProvider time)
         {
             foreach (var (tag, turn) in _turns.Where(entry => entry.Value.Until <= now).ToList()) _turns.Remove(tag);
             if (tags.Select(tag => _turns.GetValueOrDefault(tag)).FirstOrDefault(turn => turn is not null && turn.Uid != build.Metadata.Uid) is { } other) return other.Name;
-            foreach (var tag in tags) _turns[tag] = new Turn(build.Metadata.Uid, build.Metadata.Name, now + JobResult.StoreLag);
+            foreach (var tag in tags) _turns[tag] = new Turn(build.Metadata.Uid, build.Metadata.Name, BuildKey.Of(build.Spec), now + JobResult.StoreLag);
             return null;
+        }
+    }
+
+    /// <summary>Whether the build has a turn as its spec is now, so that its publish Job is there, whatever store and status show.</summary>
+    public bool IsHeldBy(V1Alpha1ImageBuild build)
+    {
+        var now = time.GetUtcNow();
+        lock (_lock)
+        {
+            return _turns.Values.Any(turn => turn.Uid == build.Metadata.Uid && turn.Until > now && turn.BuildKey == BuildKey.Of(build.Spec));
         }
     }
 
@@ -33,5 +43,5 @@ internal sealed class TagTurns(TimeProvider time)
         }
     }
 
-    private sealed record Turn(string Uid, string Name, DateTimeOffset Until);
+    private sealed record Turn(string Uid, string Name, string BuildKey, DateTimeOffset Until);
 }

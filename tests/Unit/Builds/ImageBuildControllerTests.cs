@@ -86,4 +86,23 @@ public sealed class ImageBuildControllerTests
         // A slot that cannot be used would keep the builder from being retired for as long as a grant lasts.
         _slots.Received(1).Withdraw(NamespacedName.Of(build));
     }
+
+    // The Job is made, the write of status met the cancel's own and was refused, and the store does not show the Job yet.
+    [Fact]
+    public async Task Reconcile_WhenItIsCancelledInTheMomentThatItsPublishJobIsMade_GoesOn()
+    {
+        var (running, amd64, arm64) = BothRunning();
+        var pushed = running.Replace(amd64.Ended(Pushed("a"))).Replace(arm64.Ended(Pushed("b")));
+        _cluster.Put(Pool());
+        _cluster.Put(pushed.Build with { Status = pushed.Build.Status! with { Platforms = BuildPlanner.Plan(pushed).Status.Platforms } });
+        var build = _cluster.Find<V1Alpha1ImageBuild>(NamespacedName.Of(pushed.Build))!;
+
+        await _controller.ReconcileAsync(build, TestContext.Current.CancellationToken);
+        var publish = _cluster.Calls.Single(call => call.StartsWith("CREATE Job", StringComparison.Ordinal));
+        foreach (var job in _cluster.All<V1Job>()) _cluster.Remove<V1Job>(NamespacedName.Of(job));
+        var result = await _controller.ReconcileAsync(build with { Spec = build.Spec with { Cancel = true } }, TestContext.Current.CancellationToken);
+
+        result.Entity.Status!.Phase.ShouldBe(Phases.Publishing);
+        _cluster.Calls.Count(call => call == publish).ShouldBe(2);
+    }
 }
