@@ -40,6 +40,7 @@ public sealed class BadInputTests(ClusterFixture fixture)
     [Fact]
     public async Task RevisionThatDoesNotExist_IsSaid_ByTheLookupOfSeveralPlatforms()
     {
+        await Shared.JoinAsync(node: Use.CountsOn);
         await using var tenant = await fixture.TenantAsync();
         var (url, _) = await fixture.Cluster.PushAsync(tenant.Name, new Dictionary<string, string> { ["Dockerfile"] = Good });
         await StallsAsync(tenant, FailureClass.Config, FailureReasons.RevisionNotFound, "nope", build => OfGit(build, url, "nope") with { Platforms = fixture.Cluster.Platforms });
@@ -97,6 +98,7 @@ public sealed class BadInputTests(ClusterFixture fixture)
     [Fact]
     public async Task LookupThatNoNodeTakes_IsSaid()
     {
+        await Shared.JoinAsync(node: Use.CountsOn);
         await using var tenant = await fixture.TenantAsync();
         await using var jobs = await tenant.JobsAsync();
         await StallsAsync(tenant, FailureClass.Config, Reasons.RunnerUnschedulable, "spec.job", build => OfGit(build, "https://git.example.com/app.git", "main") with

@@ -90,6 +90,11 @@ public sealed class ClusterFixture : IAsyncLifetime
     internal async Task<Tenant> TenantAsync(bool admitted = true, string? password = null, NamespacedName? pool = null, string? name = null, TestRegistry? registry = null)
     {
         await Shared.JoinAsync();
-        return await Tenant.CreateAsync(Client, registry ?? Cluster.Registry, pool ?? SharedPool, name ?? $"e2e-{Guid.NewGuid():N}"[..16], admitted, password);
+        var tenant = await Tenant.CreateAsync(Client, registry ?? Cluster.Registry, pool ?? SharedPool, name ?? $"e2e-{Guid.NewGuid():N}"[..16], admitted, password);
+        tenant.BeforeCreate = JoinAsync;
+        return tenant;
     }
+
+    /// <summary>A build of several platforms counts on the second node: its test has said so before.</summary>
+    private static Task JoinAsync(V1Alpha1ImageBuild build) => Shared.JoinAsync(node: build.Spec.Platforms is { Count: 1 } ? Use.Bears : Use.CountsOn);
 }

@@ -41,7 +41,14 @@ internal sealed class Tenant(KubeClient client, TestRegistry registry, Namespace
     /// <summary>Every Job of this namespace from now on.</summary>
     public Task<Recording<V1Job>> JobsAsync() => Recording<V1Job>.StartAsync(client, name);
 
-    public Task<V1Alpha1ImageBuild> CreateAsync(V1Alpha1ImageBuild build) => client.CreateAsync(build, default);
+    /// <summary>Called with every build before it is created.</summary>
+    public Func<V1Alpha1ImageBuild, Task> BeforeCreate { get; set; } = _ => Task.CompletedTask;
+
+    public async Task<V1Alpha1ImageBuild> CreateAsync(V1Alpha1ImageBuild build)
+    {
+        await BeforeCreate(build);
+        return await client.CreateAsync(build, default);
+    }
 
     public Task<V1Alpha1ImageBuild> ReadAsync(string image) => client.GetAsync<V1Alpha1ImageBuild>(new NamespacedName(name, image), default);
 

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Slipway.Api;
 using Slipway.Builds;
+using Slipway.Kube.Client;
 using Slipway.Runner;
 
 namespace Slipway.Tests.E2E.Faults;
@@ -13,6 +14,7 @@ public sealed class PublishingTests(ClusterFixture fixture)
     [Fact]
     public async Task PublishJobDeleted_WhilePublishing_PublishesAgain()
     {
+        await Shared.JoinAsync(node: Use.CountsOn);
         await using var fault = await Fault.StartAsync(fixture, nameof(PublishJobDeleted_WhilePublishing_PublishesAgain));
         using var held = new ManualGate();
         var rule = new RegistryRule("held back", "HEAD", Tag, ProxiedCall.WaitsFor(() => held.Opened)) { Times = 1 };
@@ -39,6 +41,7 @@ public sealed class PublishingTests(ClusterFixture fixture)
     [Fact]
     public async Task Cancel_WhilePublishing_ComesTooLate()
     {
+        await Shared.JoinAsync(node: Use.CountsOn);
         await using var fault = await Fault.StartAsync(fixture, nameof(Cancel_WhilePublishing_ComesTooLate));
         using var held = new ManualGate();
         var rule = new RegistryRule("held back", "HEAD", Tag, ProxiedCall.WaitsFor(() => held.Opened)) { Times = 1 };
@@ -63,6 +66,7 @@ public sealed class PublishingTests(ClusterFixture fixture)
     [Fact]
     public async Task PublishThatSlept_AfterANewerOne_MovesNoTag()
     {
+        await Shared.JoinAsync(node: Use.CountsOn);
         await using var fault = await Fault.StartAsync(fixture, nameof(PublishThatSlept_AfterANewerOne_MovesNoTag));
         using var asleep = new ManualGate();
         // Its second look at the tag, right before it puts it: the first one was asked for a password before.
@@ -114,12 +118,36 @@ public sealed class PublishingTests(ClusterFixture fixture)
         await fault.ShouldBeExplainedAsync();
     }
 
-    /// <summary>All of them push at about the same time.</summary>
-    private static V1Alpha1ImageBuild Together(Fault fault, string name)
+    [Fact]
+    public async Task NewerBuildOfTheTag_GoneWhenTheOlderPublishes_KeepsTheTag()
     {
-        var build = fault.Sleeping(name, "3");
-        return build with { Spec = build.Spec with { Output = build.Spec.Output with { Image = fault.Tenant.Repository("both") } } };
+        await Shared.JoinAsync(node: Use.CountsOn);
+        await using var fault = await Fault.StartAsync(fixture, nameof(NewerBuildOfTheTag_GoneWhenTheOlderPublishes_KeepsTheTag));
+        await using var builds = await Recording<V1Alpha1ImageBuild>.StartAsync(fixture.Client, fault.Tenant.Name);
+        await fault.Tenant.CreateAsync(Both(fault, fault.Sleeping("older", StepWatch.Seconds(10), [.. fixture.Cluster.Platforms])));
+        await fault.InTheStepAsync("older");
+
+        var quick = Both(fault, fault.Quick("newer"));
+        await fault.Tenant.CreateAsync(quick with { Spec = quick.Spec with { TtlAfterFinished = "0s" } });
+        var newer = await Wait.UntilAsync("the newer one is gone", Fault.Patience, () => Task.FromResult(builds.Seen.FirstOrDefault(seen => seen.Kind == WatchEventKind.Deleted)), gone => gone is not null);
+        var put = newer!.Object.Status!.IndexDigest;
+        var failure = await fault.FailsAsync("older", FailureClass.Cancelled, Reasons.Superseded);
+
+        fault.Evidence.AddSeen("the registry's record", fault.Registry.Record, "PUT .*/manifests/1: 201");
+        fault.Evidence.AddSeen("the API server's watch of the builds", builds.Seen.Select(seen => $"{seen.Kind} {seen.Object.Metadata.Name}: {seen.Object.Status?.Phase ?? "new"}, supersededTags [{string.Join(' ', seen.Object.Status?.SupersededTags ?? [])}]"), "Deleted newer: Succeeded");
+        fault.Evidence.Add("the API server's watch of the Jobs", fault.Jobs.Lines());
+        failure.Message!.ShouldContain("Newer builds have put all of this one's tags");
+        fault.Registry.Record.Count(line => line.Contains("PUT ", StringComparison.Ordinal) && line.Contains("/manifests/1:", StringComparison.Ordinal)).ShouldBe(1);
+        fault.Jobs.Of("older", JobRoles.Publish).ShouldBeEmpty();
+        (await fault.TagAsync("both")).ShouldBe(put);
     }
+
+    /// <summary>All of them push at about the same time.</summary>
+    private static V1Alpha1ImageBuild Together(Fault fault, string name) => Both(fault, fault.Sleeping(name, "3"));
+
+    /// <summary>Of one repository, and so with one tag.</summary>
+    private static V1Alpha1ImageBuild Both(Fault fault, V1Alpha1ImageBuild build) =>
+        build with { Spec = build.Spec with { Output = build.Spec.Output with { Image = fault.Tenant.Repository("both") } } };
 
     /// <summary>The publish Job whose request waits for the test.</summary>
     private static async Task<WatchedJob> HeldAsync(Fault fault, RegistryRule rule)
