@@ -5,7 +5,7 @@ using Slipway.Runner;
 
 namespace Slipway.Tests.E2E.Faults;
 
-/// <summary>Jobs whose container does not come to its work.</summary>
+/// <summary>Jobs whose container does not come to its work, or is taken from it.</summary>
 public sealed class JobStartTests(ClusterFixture fixture)
 {
     [Fact]
@@ -43,6 +43,25 @@ public sealed class JobStartTests(ClusterFixture fixture)
         failure.Message!.ShouldContain("spec.job (nodeSelector, tolerations, resources)");
         failure.Message!.ShouldContain($"kubectl get events -n {fault.Tenant.Name}");
         await Wait.UntilAsync("the Job that never started is gone", Fault.Patience, () => Task.FromResult(fault.Jobs.Jobs[0].Gone), gone => gone is not null);
+        (await fault.TagAsync("app")).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task JobEvicted_InAStep_SaysWhatTheKubeletSays()
+    {
+        await using var fault = await Fault.StartAsync(fixture, nameof(JobEvicted_InAStep_SaysWhatTheKubeletSays));
+        await using var pods = await Recording<V1Pod>.StartAsync(fixture.Client, fault.Tenant.Name);
+        // The log counts as the pod's storage, and buildkitd hands on 200 KiB of it a second.
+        var build = Fault.Without(fault.Tenant.Inline("app", $"FROM busybox:stable\nRUN yes {fault.Tenant.Name} | head -c 190000 && sleep {StepWatch.ForEver()}\n", fault.Platform));
+        var little = new V1ResourceRequirements { Limits = new Dictionary<string, ResourceQuantity> { ["ephemeral-storage"] = new("100Ki") } };
+        await fault.Tenant.CreateAsync(build with { Spec = build.Spec with { Retries = 0, Job = new JobTemplate { Resources = little } } });
+
+        var failure = await fault.FailsAsync("app", FailureClass.Infrastructure, Reasons.RunnerLost);
+
+        var job = fault.Jobs.Jobs.ShouldHaveSingleItem();
+        fault.Evidence.AddSeen("the kubelet's status of the Job's pod", pods.Objects.Select(pod => $"Pod {pod.Metadata.Name}: {pod.Status.Phase} {pod.Status.Reason} {pod.Status.Message}"), "Failed Evicted Pod ephemeral local storage");
+        await fault.AddEventsAsync("the kubelet's events", job.Name, "kubelet .* Evicted +Pod ephemeral local storage usage exceeds");
+        failure.Message!.ShouldContain("evicted from its node: Pod ephemeral local storage usage exceeds");
         (await fault.TagAsync("app")).ShouldBeNull();
     }
 

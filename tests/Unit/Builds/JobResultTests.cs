@@ -15,6 +15,7 @@ public sealed class JobResultTests
     [InlineData("image-missing", FailureClass.Config, Reasons.RunnerImagePullFailed, "slipway/nope:nope")]
     [InlineData("unschedulable", FailureClass.Config, Reasons.RunnerUnschedulable, "spec.job")]
     [InlineData("out-of-memory", FailureClass.Infrastructure, FailureReasons.OutOfMemory, "spec.job.resources.limits.memory")]
+    [InlineData("evicted", FailureClass.Infrastructure, Reasons.RunnerLost, "evicted from its node: Pod ephemeral local storage usage exceeds")]
     [InlineData("deadline-exceeded", FailureClass.Timeout, Reasons.TimedOut, "spec.timeout")]
     [InlineData("cannot-start", FailureClass.Config, Reasons.RunnerNotStarted, "kubectl get events -n")]
     [InlineData("config-error", FailureClass.Config, Reasons.RunnerNotStarted, "kubectl get events -n")]
