@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Slipway.Api;
 
-/// <summary>Names that the API server, the charts and the operator share.</summary>
+/// <summary>Names that the API server, the charts and the operator share, and what values under them mean.</summary>
 internal static class SlipwayApi
 {
     public const string Group = "slipway.dev";

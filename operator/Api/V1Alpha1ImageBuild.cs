@@ -206,7 +206,7 @@ internal sealed record ImageBuildStatus
     /// <summary>The tags that were put on it.</summary>
     public IReadOnlyList<string>? Tags { get; init; }
 
-    /// <summary>Tags that newer builds have put while this one was under way: it leaves them alone, also when those builds are gone.</summary>
+    /// <summary>Tags that newer builds have put while this one was under way: it leaves them alone, also when those builds are gone since.</summary>
     public IReadOnlyList<string>? SupersededTags { get; init; }
 
     /// <summary>How each platform stands.</summary>

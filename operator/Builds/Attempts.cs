@@ -61,7 +61,6 @@ internal static class AttemptReading
             var result = job is null ? Vanished(known, attempt, jobs, snapshot.Now) : Told(job, results, snapshot.Now);
             if (result?.Failure is not { } failure || !RetryPolicy.Follows(known.Role, failure, failed, BuildDefaults.RetriesOf(snapshot.Build.Spec)))
             {
-                // On a node that does not answer a deletion changes nothing, and as long as a publish Job is there others know of it.
                 return new Attempts
                 {
                     Current = attempt,
@@ -71,7 +70,8 @@ internal static class AttemptReading
                     Failed = failed,
                     Told = told,
                     NotBefore = failed is [.., var last] ? RetryPolicy.NextAt(last, snapshot.Build.Metadata.Uid) : null,
-                    LeftBehind = [.. jobs.Where(earlier => earlier.Attempt < attempt && earlier.Live && !earlier.Deleting && !(earlier.NodeLost && earlier.MayTag(snapshot.Now)))],
+                    // On a node that does not answer a deletion changes nothing, and as long as a publish Job is there others know of it.
+                    LeftBehind = [.. jobs.Where(earlier => earlier.Attempt < attempt && earlier.Live && !earlier.Deleting && !(earlier.NodeLost && earlier.MayPublish(snapshot.Now)))],
                 };
             }
 

@@ -58,15 +58,16 @@ internal sealed class BuildObserver(
 
     private Rivals RivalsOf(V1Alpha1ImageBuild build)
     {
-        // What is finished is looked at again and again; nobody can do anything to it, and it matters to others only where it goes by itself.
-        if (build.Status?.CompletedAt is not null && build.Status.ObservedGeneration == build.Metadata.Generation && BuildDefaults.TtlOf(build.Spec) is null) return Rivals.None;
         var now = time.GetUtcNow();
+        // What is finished is looked at again and again; nobody can do anything to it, and to others it matters when it is about to go.
+        if (build.Status?.CompletedAt is { } ended && build.Status.ObservedGeneration == build.Metadata.Generation
+            && !(now >= new DateTimeOffset(ended, TimeSpan.Zero) + BuildDefaults.TtlOf(build.Spec))) return Rivals.None;
         return Rivals.Of(
             build,
             BuildReading.RequestedAt(build, BuildKey.Of(build.Spec), now) ?? now.UtcDateTime,
             Rivals.GroupOf(build).SelectMany(group => builds.ByIndex(GroupIndex, group)),
             [.. Rivals.TagsOf(build).SelectMany(tag => builds.ByIndex(TagIndex, tag)).DistinctBy(other => other.Metadata.Uid)],
-            other => jobs.ByIndex(OwnerIndex, other.Metadata.Uid).Select(WithPods).Any(job => !job.NodeLost && job.MayTag(now)));
+            other => jobs.ByIndex(OwnerIndex, other.Metadata.Uid).Select(WithPods).Any(job => !job.NodeLost && job.MayPublish(now)));
     }
 
     private Dictionary<string, string>? LabelsOf(string name) =>

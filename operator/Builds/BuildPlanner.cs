@@ -16,6 +16,9 @@ internal static class BuildPlanner
     /// <summary>How often a build looks that waits for others with the same tags.</summary>
     private static readonly TimeSpan TagPoll = TimeSpan.FromSeconds(2);
 
+    /// <summary>Most of all an object stays beyond its time for older builds, which may never come to write their status.</summary>
+    private static readonly TimeSpan LongestStay = TimeSpan.FromMinutes(10);
+
     private static readonly RunFailure TagsTaken = Failures.Of(FailureClass.Cancelled, Reasons.Superseded,
         "Newer builds have put all of this one's tags. The images of its platforms are in the registry by their digests.");
 
@@ -63,13 +66,14 @@ internal static class BuildPlanner
         var ended = new DateTimeOffset(completed, TimeSpan.Zero);
         var left = state.Snapshot.Jobs.Where(job => !job.Deleting).ToList();
         var over = state.Now >= ended + keep;
+        var end = ended + BuildDefaults.TtlOf(state.Spec);
         return new BuildPlan
         {
             WithdrawSlots = true,
             Deletes = over ? left : [.. left.Where(job => job.Live)],
             MaterialsToDelete = over ? BuildMaterials.Of(state.Build, left) : BuildMaterials.None,
             // Older builds have to know of the tags that it has put: nobody could tell them afterwards.
-            DeleteBuild = state.Now >= ended + BuildDefaults.TtlOf(state.Spec) && state.Snapshot.Rivals.Unaware is null,
+            DeleteBuild = state.Now >= end && (state.Snapshot.Rivals.Unaware is null || state.Now >= end + LongestStay),
             Status = BuildProgress.Unchanged(state),
             RequeueAfter = left.Count > 0 && !over ? ended + keep - state.Now : null,
         };
@@ -81,7 +85,7 @@ internal static class BuildPlanner
         var going = state.Outdated.Where(job => !(state.Now >= job.GoneBy)).ToList();
         if (going.Count == 0) return null;
         // A publish Job may have put some of its tags: it is left to put the others.
-        var deletes = going.Where(job => !job.Deleting && !job.MayTag(state.Now)).ToList();
+        var deletes = going.Where(job => !job.Deleting && !job.MayPublish(state.Now)).ToList();
         return new BuildPlan
         {
             WithdrawSlots = true,
@@ -156,8 +160,8 @@ internal static class BuildPlanner
     {
         var open = state.Platforms.Where(platform => !platform.Done).ToList();
         if (open.Count == 0) return null;
-        // What runs goes on: others may use its cache, and its image by its digest.
-        if (state.Tags.Count == 0 && open.All(platform => platform is { Job: null, Begun: false })) return Overtaken(state);
+        // What runs goes on: others may use its cache, and its image by its digest. What has not begun would take the tags back when it does.
+        if (state.Tags.Count == 0 && open.All(platform => IsIdle(platform.Attempts, state))) return Overtaken(state);
         var missing = open.Where(platform => platform.Job is null && !platform.Begun && !platform.Attempts.Waits(state.Now)).ToList();
         var starting = state.Snapshot.Pool is null ? [] : missing.Where(platform => platform.Slot?.Builder is not null).ToList();
         return new BuildPlan
@@ -170,8 +174,13 @@ internal static class BuildPlanner
         };
     }
 
+    /// <summary>Nothing has begun to run, or a pass before this one has ended it.</summary>
+    private static bool IsIdle(Attempts role, BuildState state) =>
+        role.Job is { } job ? job.NeverStarted || (state.Ending && job.Deleting) : role.Begun is null || state.Ending;
+
     /// <summary>Moving a tag back would take a newer image from those who use it.</summary>
-    private static BuildPlan? Overtaken(BuildState state) => state.Published is not null || state.Publish.Job is not null || state.Tags.Count > 0 ? null
+    private static BuildPlan? Overtaken(BuildState state) =>
+        state.Published is not null || !IsIdle(state.Publish, state) || state.Tags.Count > 0 ? null
         : End(state, Phases.Superseded, TagsTaken);
 
     private static BuildPlan? Publish(BuildState state)

@@ -72,7 +72,7 @@ internal sealed record BuildJob(V1Job Job, IReadOnlyList<V1Pod> Pods)
         DateTimeOffset.TryParse(Note(SlipwayApi.TagsUntilAnnotation), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var until) ? until : null;
 
     /// <summary>A publish Job that runs, or is thought to, and has time left.</summary>
-    public bool MayTag(DateTimeOffset now) => this is { Live: true, Role: JobRoles.Publish } && now < TagsUntil;
+    public bool MayPublish(DateTimeOffset now) => this is { Live: true, Role: JobRoles.Publish } && now < TagsUntil;
 
     /// <summary>Null where it does not say.</summary>
     public IReadOnlyList<string>? Tags => Note(SlipwayApi.TagsAnnotation)?.Split(',');

@@ -72,12 +72,15 @@ internal static class BuildsRegistration
             : Unfinished(Rivals.GroupOf(after).SelectMany(group => builds.ByIndex(BuildObserver.GroupIndex, group)));
     }
 
-    /// <summary>A build that has put tags takes them from older ones, which remember it. Newer ones have nothing to learn from it.</summary>
+    /// <summary>
+    /// A build that has just put tags takes them from older ones, which remember it. Newer ones have nothing to learn from it, and one that
+    /// is listed has told them before, or finds them at the same start.
+    /// </summary>
     private static Func<V1Alpha1ImageBuild?, V1Alpha1ImageBuild?, IEnumerable<NamespacedName>> OlderBuildsOfTags(IServiceProvider services)
     {
         var builds = services.GetRequiredService<IStore<V1Alpha1ImageBuild>>();
-        return (before, after) => after?.Status is not { Phase: Phases.Succeeded, RequestedAt: { } asked } || before?.Status?.Phase == Phases.Succeeded ? []
-            : Unfinished(Rivals.TagsOf(after).SelectMany(tag => builds.ByIndex(BuildObserver.TagIndex, tag)).Where(other => Rivals.RequestedAt(other) < asked)).Distinct();
+        return (before, after) => before is null || before.Status?.Phase == Phases.Succeeded || after?.Status is not { Phase: Phases.Succeeded, RequestedAt: { } asked } ? []
+            : Unfinished(Rivals.TagsOf(after).SelectMany(tag => builds.ByIndex(BuildObserver.TagIndex, tag)).Where(other => Rivals.RequestedAt(other) < asked));
     }
 
     /// <summary>A pool may admit namespaces by their labels.</summary>

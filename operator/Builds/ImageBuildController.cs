@@ -40,7 +40,17 @@ internal sealed partial class ImageBuildController(
         if (plan.TakesTurn && turns.TakenBy(entity) is { } other) plan = BuildPlanner.Plan(snapshot with { Rivals = snapshot.Rivals with { Publishing = other } });
         try
         {
-            if (await ActAsync(entity, plan, cancellationToken) is { } taken) plan = BuildPlanner.NameTaken(snapshot, taken);
+            if (await ActAsync(entity, plan, cancellationToken) is { } taken)
+            {
+                turns.Leave(entity);
+                plan = BuildPlanner.NameTaken(snapshot, taken);
+            }
+        }
+        catch (KubeApiException refused) when (plan.TakesTurn && !refused.IsTransient)
+        {
+            // There is no Job. One whose making was not answered may be there.
+            turns.Leave(entity);
+            throw;
         }
         catch (AuthorityChangedException changed)
         {

@@ -83,7 +83,7 @@ internal sealed class JobResult(BuildOptions options, DateTimeOffset now)
         "DeadlineExceeded" => Failures.Of(FailureClass.Timeout, Reasons.TimedOut,
             "The build took longer than spec.timeout and its pod was stopped. Raise spec.timeout or make the build shorter."),
         "Evicted" => Failures.Of(FailureClass.Infrastructure, Reasons.RunnerLost,
-            $"The Job's pod was evicted from its node: {pod.Status.Message?.Trim()} Set spec.rerun to a new value to build again."),
+            $"The Job's pod was evicted from its node: {pod.Status.Message?.Trim() ?? "its kubelet does not say why."} Set spec.rerun to a new value to build again."),
         _ => Failures.Of(FailureClass.Infrastructure, Reasons.RunnerLost,
             "The Job's pod ended and left no result. Set spec.rerun to a new value to build again."),
     };

@@ -53,9 +53,12 @@ internal sealed record Rivals
     private static bool IsOther(V1Alpha1ImageBuild other, V1Alpha1ImageBuild build) =>
         other.Metadata.Uid != build.Metadata.Uid && other.Metadata.DeletionTimestamp is null;
 
-    /// <summary>The build's tags that the other one has put, if that is newer. Of two that were asked for in one second neither is.</summary>
+    /// <summary>
+    /// The build's tags that the other one has put, if that is newer. Of two that were asked for in one second neither is. One that is
+    /// being deleted has put them all the same.
+    /// </summary>
     private static IEnumerable<string> PutAfter(V1Alpha1ImageBuild other, V1Alpha1ImageBuild build, DateTime asked) =>
-        IsOther(other, build) && other.Status is { Phase: Phases.Succeeded, RequestedAt: { } later } status && later > asked
+        other.Metadata.Uid != build.Metadata.Uid && other.Status is { Phase: Phases.Succeeded, RequestedAt: { } later } status && later > asked
         && (status.Image?.StartsWith($"{build.Spec.Output.Image}@", StringComparison.Ordinal) ?? false)
             ? (status.Tags ?? []).Intersect(build.Spec.Output.Tags)
             : [];

@@ -15,11 +15,12 @@ internal sealed class TagTurns(TimeProvider time)
     public string? TakenBy(V1Alpha1ImageBuild build)
     {
         var (tags, now) = (Rivals.TagsOf(build).ToList(), time.GetUtcNow());
+        var mine = new Turn(build.Metadata.Uid, build.Metadata.Name, BuildKey.Of(build.Spec), now + JobResult.StoreLag);
         lock (_lock)
         {
             foreach (var (tag, turn) in _turns.Where(entry => entry.Value.Until <= now).ToList()) _turns.Remove(tag);
             if (tags.Select(tag => _turns.GetValueOrDefault(tag)).FirstOrDefault(turn => turn is not null && turn.Uid != build.Metadata.Uid) is { } other) return other.Name;
-            foreach (var tag in tags) _turns[tag] = new Turn(build.Metadata.Uid, build.Metadata.Name, BuildKey.Of(build.Spec), now + JobResult.StoreLag);
+            foreach (var tag in tags) _turns[tag] = mine;
             return null;
         }
     }
@@ -30,11 +31,11 @@ internal sealed class TagTurns(TimeProvider time)
         var now = time.GetUtcNow();
         lock (_lock)
         {
-            return _turns.Values.Any(turn => turn.Uid == build.Metadata.Uid && turn.Until > now && turn.BuildKey == BuildKey.Of(build.Spec));
+            return _turns.Values.FirstOrDefault(turn => turn.Uid == build.Metadata.Uid && turn.Until > now)?.BuildKey is { } key && key == BuildKey.Of(build.Spec);
         }
     }
 
-    /// <summary>The build has ended.</summary>
+    /// <summary>The build has ended, or its publish Job was refused.</summary>
     public void Leave(V1Alpha1ImageBuild build)
     {
         lock (_lock)

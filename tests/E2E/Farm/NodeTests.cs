@@ -120,6 +120,4 @@ public sealed class NodeTests(ClusterFixture fixture)
 
     private static Task<V1Alpha1BuilderPool> PlatformAsync(TestFarm farm, string isWhat, Func<PoolPlatformStatus, bool> isSo) =>
         farm.PoolAsync($"on {Node} {isWhat}", pool => pool.Status?.Platforms?.SingleOrDefault(platform => platform.Platform == Struck) is { } struck && isSo(struck));
-
-    /// <summary>The revision at which the node's Ready was that, after another one.</summary>
 }

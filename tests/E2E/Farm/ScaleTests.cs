@@ -19,14 +19,14 @@ public sealed class ScaleTests(ClusterFixture fixture)
         var names = Enumerable.Range(1, 12).Select(number => string.Create(CultureInfo.InvariantCulture, $"build-{number:00}")).ToList();
         await farm.CreateAsync(names.Select(name => farm.Sleeping(name, 90)));
         await farm.PlatformAsync("at three builders, all of them full", seen => seen.Desired == 3 && seen.Building == 6);
-        foreach (var name in names.Where(name => farm.Jobs.Lives().Any(job => OwnerOf(job) == name))) await farm.InTheStepAsync(name);
+        foreach (var name in names.Where(name => farm.Jobs.Lives().Any(job => job.Build == name))) await farm.InTheStepAsync(name);
         var (lowest, highest) = (OneOf(farm, "-0"), OneOf(farm, "-2"));
-        foreach (var name in names.Where(name => name != OwnerOf(lowest) && name != OwnerOf(highest))) await farm.DeleteAsync(name);
+        foreach (var name in names.Where(name => name != lowest.Build && name != highest.Build)) await farm.DeleteAsync(name);
 
         await farm.PlatformAsync("to be one builder", seen => seen is { Desired: 1, Building: 2 });
         sets.Seen[^1].Object.Spec.Replicas.ShouldBe(3);
-        await farm.SucceedsAsync(OwnerOf(lowest));
-        await farm.SucceedsAsync(OwnerOf(highest));
+        await farm.SucceedsAsync(lowest.Build);
+        await farm.SucceedsAsync(highest.Build);
         await farm.PlatformAsync("at zero", seen => seen.Desired == 0 && seen.Builders is null or { Count: 0 });
 
         var claims = await fixture.Cluster.KubectlAsync("--namespace", farm.Pool.Namespace, "get", "persistentvolumeclaims");
@@ -43,6 +43,4 @@ public sealed class ScaleTests(ClusterFixture fixture)
 
     private static JobLife OneOf(TestFarm farm, string ordinal) =>
         farm.Jobs.Lives().First(job => job.Ended is null && job.Builder.EndsWith(ordinal, StringComparison.Ordinal));
-
-    private static string OwnerOf(JobLife job) => job.Job.Metadata.OwnerReferences[0].Name;
 }

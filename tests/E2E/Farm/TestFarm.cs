@@ -90,10 +90,12 @@ internal sealed partial class TestFarm : IAsyncDisposable
 
     public Task DeleteAsync(string build) => _fixture.Client.DeleteAsync<V1Alpha1ImageBuild>(new NamespacedName(Pool.Namespace, build), null, PropagationPolicy.Background, default);
 
+    /// <summary>Its Job's end is recorded then, too: the operator sees it in the pod, a moment before the Job controller writes it.</summary>
     public async Task<V1Alpha1ImageBuild> SucceedsAsync(string name)
     {
         var build = await _tenant.EndOfAsync(name, Patience);
         build.Status!.Phase.ShouldBe(Phases.Succeeded, $"{name}: {build.Status.Failure?.Message}");
+        await JobsAsync($"{name}'s has ended", lives => lives.Any(life => life.Build == name && life.Ended is not null));
         return build;
     }
 
@@ -102,7 +104,11 @@ internal sealed partial class TestFarm : IAsyncDisposable
         var builds = await Wait.UntilAsync("all builds have ended", limit, BuildsAsync,
             seen => seen.All(build => build.Status?.Conditions.IsTrue(Conditions.Complete) is true));
         builds.ShouldAllBe(build => build.Status!.Phase == Phases.Succeeded);
+        await JobsAsync("all have ended", lives => lives.All(life => life.Ended is not null));
     }
+
+    private Task<IReadOnlyList<JobLife>> JobsAsync(string isWhat, Func<IReadOnlyList<JobLife>, bool> isSo) =>
+        Wait.UntilAsync($"of the Jobs {isWhat}", Patience, () => Task.FromResult(Jobs.Lives()), isSo);
 
     public async Task<IReadOnlyList<V1Alpha1ImageBuild>> BuildsAsync() =>
         (await _fixture.Client.ListPageAsync<V1Alpha1ImageBuild>(new ListQuery { Namespace = Pool.Namespace }, default)).Items;
@@ -114,12 +120,12 @@ internal sealed partial class TestFarm : IAsyncDisposable
         return JobOf(build);
     }
 
-    public JobLife JobOf(string build) => Jobs.Lives().Single(life => life.Job.Metadata.OwnerReferences[0].Name == build);
+    public JobLife JobOf(string build) => Jobs.Lives().Single(life => life.Build == build);
 
     /// <summary>What buildctl wrote; empty while there is nobody to write.</summary>
     public async Task<string> LogAsync(string build)
     {
-        if (Jobs.Lives().FirstOrDefault(life => life.Job.Metadata.OwnerReferences[0].Name == build) is not { } life) return "";
+        if (Jobs.Lives().FirstOrDefault(life => life.Build == build) is not { } life) return "";
         try
         {
             return await _fixture.Cluster.KubectlAsync("--namespace", life.Job.Metadata.NamespaceProperty, "logs", $"job/{life.Name}");

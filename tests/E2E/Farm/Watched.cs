@@ -10,6 +10,8 @@ internal sealed record JobLife(V1Job Job, long Created, long? Ended)
 {
     public string Name => Job.Metadata.Name;
 
+    public string Build => Job.Metadata.OwnerReferences[0].Name;
+
     public string Builder => Job.Metadata.Labels[SlipwayApi.BuilderLabel];
 
     public string BuilderUid => Job.Metadata.Annotations[SlipwayApi.BuilderUidAnnotation];

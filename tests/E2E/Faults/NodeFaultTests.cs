@@ -51,6 +51,4 @@ public sealed class NodeFaultTests(ClusterFixture fixture)
         using var registry = new RegistryReader(fixture.Cluster.Registry);
         (await registry.DigestAsync(farm.Tenant.Repository("app"), "1")).ShouldBe(status.IndexDigest);
     }
-
-    /// <summary>The version in which the node's Ready was that, after another one.</summary>
 }

@@ -124,7 +124,7 @@ public sealed class PublishingTests(ClusterFixture fixture)
         await Shared.JoinAsync(node: Use.CountsOn);
         await using var fault = await Fault.StartAsync(fixture, nameof(NewerBuildOfTheTag_GoneWhenTheOlderPublishes_KeepsTheTag));
         await using var builds = await Recording<V1Alpha1ImageBuild>.StartAsync(fixture.Client, fault.Tenant.Name);
-        await fault.Tenant.CreateAsync(Both(fault, fault.Sleeping("older", StepWatch.Seconds(10), [.. fixture.Cluster.Platforms])));
+        await fault.Tenant.CreateAsync(Both(fault, fault.Sleeping("older", StepWatch.Seconds(60), [.. fixture.Cluster.Platforms])));
         await fault.InTheStepAsync("older");
 
         var quick = Both(fault, fault.Quick("newer"));
@@ -136,6 +136,7 @@ public sealed class PublishingTests(ClusterFixture fixture)
         fault.Evidence.AddSeen("the registry's record", fault.Registry.Record, "PUT .*/manifests/1: 201");
         fault.Evidence.AddSeen("the API server's watch of the builds", builds.Seen.Select(seen => $"{seen.Kind} {seen.Object.Metadata.Name}: {seen.Object.Status?.Phase ?? "new"}, supersededTags [{string.Join(' ', seen.Object.Status?.SupersededTags ?? [])}]"), "Deleted newer: Succeeded");
         fault.Evidence.Add("the API server's watch of the Jobs", fault.Jobs.Lines());
+        builds.Seen.First(seen => seen.Object.Status?.SupersededTags is ["1"]).Revision.ShouldBeLessThan(newer.Revision);
         failure.Message!.ShouldContain("Newer builds have put all of this one's tags");
         fault.Registry.Record.Count(line => line.Contains("PUT ", StringComparison.Ordinal) && line.Contains("/manifests/1:", StringComparison.Ordinal)).ShouldBe(1);
         fault.Jobs.Of("older", JobRoles.Publish).ShouldBeEmpty();

@@ -234,6 +234,44 @@ public sealed class EndingTests
         BuildPlanner.Plan(moved with { Rivals = new Rivals { TagsOfNewer = new HashSet<string> { "1.0", "latest" } } }).Status.Phase.ShouldBe(Phases.Superseded);
     }
 
+    // Its runner would take what it finds at its start for the tag's old image, and put its own over it.
+    [Fact]
+    public void Plan_WhenNewerBuildsTakeAllOfItsTagsBeforeItsPodStarts_EndsItsJob()
+    {
+        var granted = Snapshot(OfCommit(Amd64)).Granted(Amd64);
+        var running = granted.After(BuildPlanner.Plan(granted));
+        var pending = running.Replace(running.Jobs[0].WithPod(null)) with { Rivals = new Rivals { TagsOfNewer = new HashSet<string> { "1.0", "latest" } } };
+
+        var (plan, _, deleted) = pending.SettledWith();
+
+        deleted.ShouldHaveSingleItem().Name.ShouldBe(running.Jobs[0].Name);
+        plan.Status.Phase.ShouldBe(Phases.Superseded);
+        BuildPlanner.Plan(running with { Rivals = pending.Rivals }).Status.Phase.ShouldBe(Phases.Building);
+    }
+
+    [Fact]
+    public void Plan_WhenNewerBuildsTakeAllOfItsTagsBeforeItsPublishJobStarts_EndsThat()
+    {
+        var publishing = WhilePublishing();
+        var publish = publishing.Jobs.Single(job => job.Role == JobRoles.Publish);
+        var pending = publishing.Replace(publish.WithPod(null)) with { Rivals = new Rivals { TagsOfNewer = new HashSet<string> { "1.0", "latest" } } };
+
+        var (plan, _, deleted) = pending.SettledWith();
+
+        deleted.ShouldHaveSingleItem().Name.ShouldBe(publish.Name);
+        plan.Status.Phase.ShouldBe(Phases.Superseded);
+        BuildPlanner.Plan(publishing with { Rivals = pending.Rivals }).Status.Phase.ShouldBe(Phases.Publishing);
+    }
+
+    [Fact]
+    public void Plan_WhenNewerBuildsTakeAllOfItsTagsWhileNoStoreShowsItsPublishJob_StillPublishes()
+    {
+        var publishing = WhilePublishing();
+        var unseen = publishing with { Jobs = [.. publishing.Jobs.Where(job => job.Role != JobRoles.Publish)], Rivals = new Rivals { TagsOfNewer = new HashSet<string> { "1.0", "latest" } } };
+
+        BuildPlanner.Plan(unseen).Status.Phase.ShouldBe(Phases.Publishing);
+    }
+
     // A Job without a tag to put is refused by its own runner.
     [Fact]
     public void Plan_WhenNewerBuildsTakeAllOfItsTagsBetweenTwoAttempts_IsSupersededAndBuildsNoMore()
@@ -298,11 +336,14 @@ public sealed class EndingTests
         var withTtl = snapshot with { Build = snapshot.Build with { Spec = snapshot.Build.Spec with { TtlAfterFinished = "1m" } } };
         var over = withTtl.After(BuildPlanner.Plan(withTtl)).Later(TimeSpan.FromMinutes(2));
 
-        var plan = BuildPlanner.Plan(over with { Rivals = new Rivals { Unaware = "older" } });
+        var beside = over with { Rivals = new Rivals { Unaware = "older" } };
+        var plan = BuildPlanner.Plan(beside);
 
         plan.DeleteBuild.ShouldBeFalse();
         plan.RequeueAfter.ShouldBe(TimeSpan.FromSeconds(2));
         BuildPlanner.Plan(over).DeleteBuild.ShouldBeTrue();
+        // That one may never come to write its status.
+        BuildPlanner.Plan(beside.Later(TimeSpan.FromMinutes(10))).DeleteBuild.ShouldBeTrue();
     }
 
     [Fact]

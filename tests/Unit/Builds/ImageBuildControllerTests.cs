@@ -1,3 +1,4 @@
+using System.Net;
 using k8s.Models;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
@@ -6,6 +7,7 @@ using NSubstitute.ExceptionExtensions;
 using Slipway.Api;
 using Slipway.Builds;
 using Slipway.Kube;
+using Slipway.Kube.Client;
 using Slipway.Kube.Events;
 using Slipway.Kube.Telemetry;
 using Slipway.Kube.Writing;
@@ -104,5 +106,44 @@ public sealed class ImageBuildControllerTests
 
         result.Entity.Status!.Phase.ShouldBe(Phases.Publishing);
         _cluster.Calls.Count(call => call == publish).ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task Reconcile_WhenItIsCancelledAfterItsPublishJobWasRefused_EndsIt()
+    {
+        var (running, amd64, arm64) = BothRunning();
+        var pushed = running.Replace(amd64.Ended(Pushed("a"))).Replace(arm64.Ended(Pushed("b")));
+        _cluster.Put(Pool());
+        _cluster.Put(pushed.Build with { Status = pushed.Build.Status! with { Platforms = BuildPlanner.Plan(pushed).Status.Platforms } });
+        var build = _cluster.Find<V1Alpha1ImageBuild>(NamespacedName.Of(pushed.Build))!;
+        _cluster.OnCall = call =>
+        {
+            if (call.StartsWith("CREATE Job", StringComparison.Ordinal)) throw new KubeApiException(HttpStatusCode.Forbidden, "Forbidden", "exceeded quota");
+        };
+
+        await Should.ThrowAsync<KubeApiException>(() => _controller.ReconcileAsync(build, TestContext.Current.CancellationToken));
+        var result = await _controller.ReconcileAsync(build with { Spec = build.Spec with { Cancel = true } }, TestContext.Current.CancellationToken);
+
+        result.Entity.Status!.Phase.ShouldBe(Phases.Cancelled);
+    }
+
+    [Fact]
+    public async Task Reconcile_WhenItsTimeIsOverAndAnOlderBuildHasItsTags_GoesOnceThatKnows()
+    {
+        var snapshot = Published();
+        var ended = snapshot.Build with { Spec = snapshot.Build.Spec with { TtlAfterFinished = "0s" }, Status = BuildPlanner.Plan(snapshot).Status };
+        var older = Build();
+        (older.Metadata.Name, older.Metadata.Uid) = ("older", "older");
+        older = older with { Status = new ImageBuildStatus { RequestedAt = ended.Status!.RequestedAt!.Value.AddMinutes(-1) } };
+        _cluster.Put(Pool());
+        _cluster.Put(ended);
+        _cluster.Put(older);
+
+        await _controller.ReconcileAsync(ended, TestContext.Current.CancellationToken);
+        _cluster.Calls.ShouldNotContain(call => call.StartsWith("DELETE ImageBuild", StringComparison.Ordinal));
+        _cluster.Put(older with { Status = older.Status! with { SupersededTags = ended.Status.Tags } });
+        await _controller.ReconcileAsync(ended, TestContext.Current.CancellationToken);
+
+        _cluster.Calls.Last().ShouldStartWith("DELETE ImageBuild team-a/hello");
     }
 }
