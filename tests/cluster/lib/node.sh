@@ -183,6 +183,7 @@ node_is_ready() {
 }
 
 # There is no cluster DNS: with loopback as its server, a look-up in a pod fails at once.
+# eventRecordQPS: 0 means 5 a second and not no limit (kubernetes#117101), so that what kubelet did was told late.
 # nodeStatusUpdateFrequency: a new node says Ready with its next update, 10 s by default.
 # DevicePlugins: their socket's path is fixed, and two kubelets would fight for it.
 kubelet_config() {
@@ -211,7 +212,8 @@ nodeStatusUpdateFrequency: 2s
 serializeImagePulls: false
 kubeAPIQPS: 50
 kubeAPIBurst: 100
-eventRecordQPS: 0
+eventRecordQPS: 200
+eventBurst: 1000
 registryPullQPS: 0
 evictionHard: {memory.available: 100Mi, nodefs.available: 1%, imagefs.available: 1%}
 imageGCHighThresholdPercent: 99
