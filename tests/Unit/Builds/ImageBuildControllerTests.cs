@@ -93,11 +93,7 @@ public sealed class ImageBuildControllerTests
     [Fact]
     public async Task Reconcile_WhenItIsCancelledInTheMomentThatItsPublishJobIsMade_GoesOn()
     {
-        var (running, amd64, arm64) = BothRunning();
-        var pushed = running.Replace(amd64.Ended(Pushed("a"))).Replace(arm64.Ended(Pushed("b")));
-        _cluster.Put(Pool());
-        _cluster.Put(pushed.Build with { Status = pushed.Build.Status! with { Platforms = BuildPlanner.Plan(pushed).Status.Platforms } });
-        var build = _cluster.Find<V1Alpha1ImageBuild>(NamespacedName.Of(pushed.Build))!;
+        var build = PutPushed();
 
         await _controller.ReconcileAsync(build, TestContext.Current.CancellationToken);
         var publish = _cluster.Calls.Single(call => call.StartsWith("CREATE Job", StringComparison.Ordinal));
@@ -111,11 +107,7 @@ public sealed class ImageBuildControllerTests
     [Fact]
     public async Task Reconcile_WhenItIsCancelledAfterItsPublishJobWasRefused_EndsIt()
     {
-        var (running, amd64, arm64) = BothRunning();
-        var pushed = running.Replace(amd64.Ended(Pushed("a"))).Replace(arm64.Ended(Pushed("b")));
-        _cluster.Put(Pool());
-        _cluster.Put(pushed.Build with { Status = pushed.Build.Status! with { Platforms = BuildPlanner.Plan(pushed).Status.Platforms } });
-        var build = _cluster.Find<V1Alpha1ImageBuild>(NamespacedName.Of(pushed.Build))!;
+        var build = PutPushed();
         _cluster.OnCall = call =>
         {
             if (call.StartsWith("CREATE Job", StringComparison.Ordinal)) throw new KubeApiException(HttpStatusCode.Forbidden, "Forbidden", "exceeded quota");
@@ -145,5 +137,15 @@ public sealed class ImageBuildControllerTests
         await _controller.ReconcileAsync(ended, TestContext.Current.CancellationToken);
 
         _cluster.Calls.Last().ShouldStartWith("DELETE ImageBuild team-a/hello");
+    }
+
+    /// <summary>A build whose status says that both platforms are pushed; what is next is to publish.</summary>
+    private V1Alpha1ImageBuild PutPushed()
+    {
+        var (running, amd64, arm64) = BothRunning();
+        var pushed = running.Replace(amd64.Ended(Pushed("a"))).Replace(arm64.Ended(Pushed("b")));
+        _cluster.Put(Pool());
+        _cluster.Put(pushed.Build with { Status = pushed.Build.Status! with { Platforms = BuildPlanner.Plan(pushed).Status.Platforms } });
+        return _cluster.Find<V1Alpha1ImageBuild>(NamespacedName.Of(pushed.Build))!;
     }
 }
