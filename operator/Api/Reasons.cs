@@ -54,4 +54,8 @@ internal static class Reasons
     // Cache.
     public const string CacheCredentialsMissing = nameof(CacheCredentialsMissing);
     public const string CacheInUse = nameof(CacheInUse);
+    public const string CacheUnreadable = nameof(CacheUnreadable);
+    public const string CacheBroken = nameof(CacheBroken);
+    public const string CacheRepaired = nameof(CacheRepaired);
+    public const string CacheNotWritten = nameof(CacheNotWritten);
 }

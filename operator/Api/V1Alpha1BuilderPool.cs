@@ -152,16 +152,50 @@ internal sealed record PoolRegistry
 
 internal sealed record PoolCache
 {
+    /// <summary>Max: the result of every step is kept. Min: of those alone that are in the image. Default Max.</summary>
+    public string? Mode { get; init; }
+
+    /// <summary>Whether builds write the cache: Always or Never. A build may say Never for itself. Default Always.</summary>
+    public string? Export { get; init; }
+
+    /// <summary>Whose builds may write the cache; others only read it. Absent: every build that the pool takes.</summary>
+    public AllowedNamespaces? ExportFrom { get; init; }
+
     /// <summary>Cache as images in a registry.</summary>
     public PoolRegistryCache? Registry { get; init; }
+
+    /// <summary>Cache as objects in a bucket.</summary>
+    public PoolS3Cache? S3 { get; init; }
 }
 
 internal sealed record PoolRegistryCache
 {
-    /// <summary>host/path under which each cache is a repository of its own: namespace/scope/platform.</summary>
+    /// <summary>host/path of the one repository in which each cache has a tag: namespace, scope and platform with a hash.</summary>
     public string Repository { get; init; } = "";
 
     /// <summary>A kubernetes.io/dockerconfigjson Secret, looked for in the namespace of the build. Absent there: the build runs without this cache and says so.</summary>
+    public LocalReference? CredentialsSecretRef { get; init; }
+}
+
+internal sealed record PoolS3Cache
+{
+    /// <summary>Name of the bucket, which has to be there.</summary>
+    public string Bucket { get; init; } = "";
+
+    /// <summary>Region that requests are signed for; for servers other than Amazon's mostly us-east-1.</summary>
+    public string Region { get; init; } = "";
+
+    /// <summary>What the keys of all objects begin with, such as app/, ending in a slash. Pools that share a bucket need different ones. Default: nothing.</summary>
+    public string? Prefix { get; init; }
+
+    /// <summary>https:// or http:// address of a server other than Amazon's.</summary>
+    [JsonPropertyName("endpointURL")]
+    public string? EndpointUrl { get; init; }
+
+    /// <summary>Ask for endpoint/bucket/key, not for bucket.endpoint/key: most servers other than Amazon's need it. Only with endpointURL.</summary>
+    public bool? UsePathStyle { get; init; }
+
+    /// <summary>A Secret with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, for a session, AWS_SESSION_TOKEN, looked for in the namespace of the build. Absent there: the build runs without this cache and says so. Without this field the cloud identity of the Job's ServiceAccount is used.</summary>
     public LocalReference? CredentialsSecretRef { get; init; }
 }
 

@@ -61,7 +61,7 @@ internal sealed record ImageBuildSpec
     /// <summary>From the first platform's Job on, over all attempts. 1m to 24h. Default 1h.</summary>
     public string? Timeout { get; init; }
 
-    /// <summary>How often what failed is tried again where trying can help (builder, network, registry, cache): for each platform, and for publishing. 0 to 5. Default 2.</summary>
+    /// <summary>How often what failed is tried again where trying can help (builder, network, registry): for each platform, and for publishing. 0 to 5. Default 2.</summary>
     public int? Retries { get; init; }
 
     /// <summary>Of the builds of one namespace and pool in one group, a newer one ends those before it that still wait or run.</summary>
@@ -151,6 +151,21 @@ internal sealed record BuildCache
 {
     /// <summary>What shares one cache. Default: the output repository. Stored as namespace/scope/platform.</summary>
     public string? Scope { get; init; }
+
+    /// <summary>Further caches to read, after the build's own.</summary>
+    public IReadOnlyList<CacheSource>? Import { get; init; }
+
+    /// <summary>Always: the build writes its cache where the pool lets it. Never: it only reads. Default Always.</summary>
+    public string? Export { get; init; }
+}
+
+internal sealed record CacheSource
+{
+    /// <summary>The scope of the builds that wrote it.</summary>
+    public string Scope { get; init; } = "";
+
+    /// <summary>The namespace of those builds. Default: the build's own.</summary>
+    public string? Namespace { get; init; }
 }
 
 internal sealed record BuildAttestations
@@ -275,7 +290,7 @@ internal sealed record FailedAttempt
     /// <summary>The builder that it ran on.</summary>
     public string? Builder { get; init; }
 
-    /// <summary>Infrastructure, Registry, Cache or Unknown.</summary>
+    /// <summary>Infrastructure, Registry or Unknown.</summary>
     public string? Class { get; init; }
 
     /// <summary>One of the reasons in docs/reasons.md.</summary>
@@ -350,8 +365,20 @@ internal sealed record CacheStatus
     /// <summary>cached over steps, two decimals.</summary>
     public string? Ratio { get; init; }
 
-    /// <summary>True where the remote cache was there to import.</summary>
+    /// <summary>True where the build's own cache was there to import.</summary>
     public bool? Imported { get; init; }
+
+    /// <summary>What was wrong with the remote cache; absent where all went well.</summary>
+    public CacheProblemStatus? Problem { get; init; }
+}
+
+internal sealed record CacheProblemStatus
+{
+    /// <summary>One of the cache reasons in docs/reasons.md.</summary>
+    public string Reason { get; init; } = "";
+
+    /// <summary>What happened and what to do, for people.</summary>
+    public string? Message { get; init; }
 }
 
 internal sealed record AttestationStatus
@@ -371,7 +398,7 @@ internal sealed record AttestationStatus
 
 internal sealed record BuildFailure
 {
-    /// <summary>User, Config, Policy, Timeout, Cancelled, Infrastructure, Registry, Cache or Unknown.</summary>
+    /// <summary>User, Config, Policy, Timeout, Cancelled, Infrastructure, Registry or Unknown.</summary>
     public string? Class { get; init; }
 
     /// <summary>One of the reasons in docs/reasons.md.</summary>

@@ -81,8 +81,7 @@ internal static class AttemptsProgress
     /// <summary>The container's own end, before anybody saw it.</summary>
     private static DateTimeOffset? EndOf(BuildJob? job)
     {
-        var ended = job?.Pods.SelectMany(pod => pod.Status?.ContainerStatuses ?? [])
-            .Select(container => container.State?.Terminated?.FinishedAt).FirstOrDefault(time => time is not null);
+        var ended = job?.Pods.Select(pod => JobContainers.EndOf(pod, JobContainers.Runner)?.FinishedAt).FirstOrDefault(time => time is not null);
         return ended is { } time ? new DateTimeOffset(time.ToUniversalTime()) : job?.FinishedAt;
     }
 

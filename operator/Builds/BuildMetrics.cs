@@ -18,7 +18,7 @@ internal sealed class BuildMetrics
     private static readonly string[] ByPool = ["namespace", "pool"];
     private static readonly string[] ByPlatform = [.. ByPool, "platform"];
     private static readonly string[] Classes = Enum.GetNames<FailureClass>();
-    private static readonly string[] RetriedClasses = [nameof(FailureClass.Infrastructure), nameof(FailureClass.Registry), nameof(FailureClass.Cache), nameof(FailureClass.Unknown)];
+    private static readonly string[] RetriedClasses = [nameof(FailureClass.Infrastructure), nameof(FailureClass.Registry), nameof(FailureClass.Unknown)];
     private static readonly string[] Roles = [JobRoles.Prepare, JobRoles.Build, JobRoles.Publish];
 
     // From what is all cached to the longest timeout that is common.

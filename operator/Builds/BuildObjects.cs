@@ -14,11 +14,10 @@ internal static class BuildObjects
     /// <summary>The client certificate's volume, and the inline source's.</summary>
     public const string CertificateVolume = "tls";
     public const string SourceVolume = "source";
+    private const string CacheVolume = "cache";
 
     /// <summary>The Secret of the build's namespace for a builder outside the cluster; not ours to delete.</summary>
     public const string EndpointVolume = "endpoint-tls";
-
-    public const string ContainerName = "runner";
 
     /// <summary>For a Job that is told to end: buildctl and then its solve on the builder.</summary>
     public static readonly TimeSpan Grace = TimeSpan.FromSeconds(60);
@@ -27,6 +26,7 @@ internal static class BuildObjects
     private const string PushDirectory = "/run/slipway/push";
     private const string CacheDirectory = "/run/slipway/cache";
     private const string SourceDirectory = "/run/slipway/source";
+    private const string HandoverDirectory = "/run/slipway/handover";
     private const int RunnerUser = 65532;
     private const int LongestPiece = 32 * 1024;
 
@@ -39,6 +39,9 @@ internal static class BuildObjects
     private static readonly TimeSpan DeadlineSlack = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan PrepareTimeout = TimeSpan.FromMinutes(2);
     public static readonly TimeSpan PublishTimeout = TimeSpan.FromMinutes(5);
+
+    /// <summary>For writing the cache, once the image is pushed: a builder's slot is held as long.</summary>
+    private static readonly TimeSpan CacheTimeout = TimeSpan.FromMinutes(15);
 
     public static V1Job PrepareJob(BuildState state)
     {
@@ -74,7 +77,8 @@ internal static class BuildObjects
                 [SlipwayApi.PoolNamespaceLabel] = state.Snapshot.PoolKey.Namespace,
             },
             Annotations = PlacementNotes(attempted, builder),
-            Volumes = [ClientCredentials(state, builder), .. PushCredentials(state), .. CacheCredentials(state), .. Source(state)],
+            WritesCache = description.HandoverDirectory is not null,
+            Volumes = [ClientCredentials(state, builder), .. PushCredentials(state), .. CacheCredentials(state), .. Source(state), .. SharedFolder(description)],
         });
     }
 
@@ -140,10 +144,8 @@ internal static class BuildObjects
     private static BuildDescription PlatformDescription(BuildState state, PlatformState attempted, Builder builder)
     {
         var (spec, platform) = (state.Spec, attempted.Platform);
-        // The builder may still hold what it imported from a cache with holes, so nothing of that is used again.
-        var distrustsCache = attempted.Attempts.Failed.Any(failed => failed.Class == nameof(FailureClass.Cache));
-        var scope = CacheNames.Scope(spec);
         var buildNamespace = state.Build.Metadata.NamespaceProperty;
+        var cache = BuildCaches.Of(state, platform, CacheDirectory);
         return new BuildDescription
         {
             Platform = platform.ToString(),
@@ -162,14 +164,9 @@ internal static class BuildObjects
             Target = spec.Target,
             BuildArgs = [.. (spec.BuildArgs ?? []).Select(argument => new BuildArgument(argument.Name, argument.Value))],
             Output = Output(state),
-            Cache = state.Snapshot.Pool?.Spec.Cache?.Registry is not { } cache ? null : new RegistryCacheDescription
-            {
-                Reference = CacheNames.Reference(cache.Repository, buildNamespace, scope, platform),
-                CredentialsDirectory = cache.CredentialsSecretRef is null ? null : CacheDirectory,
-                Import = !distrustsCache,
-            },
-            NoCache = distrustsCache,
-            CacheMountNamespace = CacheNames.MountNamespace(buildNamespace, scope),
+            Cache = cache,
+            HandoverDirectory = cache is not null && BuildCaches.MayWrite(state.Snapshot) ? HandoverDirectory : null,
+            CacheMountNamespace = CacheNames.MountNamespace(buildNamespace, CacheNames.Scope(spec)),
             Attestations = Attestations(spec.Attestations, spec.Output),
             TimeoutSeconds = Seconds(state.TimeLeft),
             Publish = state.Single,
@@ -247,7 +244,7 @@ internal static class BuildObjects
         return new V1PodSpec
         {
             RestartPolicy = "Never",
-            ActiveDeadlineSeconds = Seconds(shape.Timeout + DeadlineSlack),
+            ActiveDeadlineSeconds = Seconds(shape.Timeout + DeadlineSlack + (shape.WritesCache ? CacheTimeout + DeadlineSlack : TimeSpan.Zero)),
             TerminationGracePeriodSeconds = Seconds(Grace),
             AutomountServiceAccountToken = false,
             EnableServiceLinks = false,
@@ -263,16 +260,26 @@ internal static class BuildObjects
                 FsGroup = RunnerUser,
                 SeccompProfile = new V1SeccompProfile { Type = "RuntimeDefault" },
             },
-            Containers = [Container(state, shape)],
+            Containers = [Runner(state, shape), .. shape.WritesCache ? [CacheWriter(state, shape)] : Array.Empty<V1Container>()],
             Volumes = [.. shape.Volumes.Select(volume => volume.Volume), new V1Volume { Name = "tmp", EmptyDir = new V1EmptyDirVolumeSource() }],
         };
     }
 
-    private static V1Container Container(BuildState state, JobShape shape) => new()
+    private static V1Container Runner(BuildState state, JobShape shape) =>
+        Container(state, shape, JobContainers.Runner, [shape.Role, .. Pieces(shape.Description).SelectMany(piece => new[] { "--description", Literal(piece) })]);
+
+    /// <summary>Beside the one that builds, so that it is there when the image is: it waits for that, and takes from it what was built.</summary>
+    private static V1Container CacheWriter(BuildState state, JobShape shape)
     {
-        Name = ContainerName,
+        var description = new ExportCacheDescription { HandoverDirectory = HandoverDirectory, TimeoutSeconds = Seconds(CacheTimeout) };
+        return Container(state, shape, JobContainers.Cache, ["export-cache", "--description", RunnerJson.Serialize(description)]);
+    }
+
+    private static V1Container Container(BuildState state, JobShape shape, string name, IList<string> arguments) => new()
+    {
+        Name = name,
         Image = state.Options.RunnerImage,
-        Args = [shape.Role, .. Pieces(shape.Description).SelectMany(piece => new[] { "--description", Literal(piece) })],
+        Args = arguments,
         TerminationMessagePolicy = "File",
         Resources = state.Spec.Job?.Resources ?? new V1ResourceRequirements
         {
@@ -354,14 +361,24 @@ internal static class BuildObjects
     };
 
     private static JobVolume ClientCredentials(BuildState state, Builder builder) => builder.ClientSecret is { } secret
-        ? Optional(EndpointVolume, secret, TlsDirectory, CertificateFiles.Select(file => new V1KeyToPath { Key = file, Path = file }))
+        ? Optional(EndpointVolume, secret, TlsDirectory, [.. CertificateFiles.Select(file => new V1KeyToPath { Key = file, Path = file })])
         : Secret(CertificateVolume, ClientCertificateName(state, builder), TlsDirectory);
 
     private static IEnumerable<JobVolume> PushCredentials(BuildState state) =>
         state.Spec.Output.CredentialsSecretRef is { } secret ? [DockerConfig("push", secret.Name, PushDirectory)] : [];
 
     private static IEnumerable<JobVolume> CacheCredentials(BuildState state) =>
-        state.Snapshot.Pool?.Spec.Cache?.Registry?.CredentialsSecretRef is { } secret ? [DockerConfig("cache", secret.Name, CacheDirectory)] : [];
+        state.Snapshot.Pool?.Spec.Cache switch
+        {
+            { Registry.CredentialsSecretRef: { } secret } => [DockerConfig(CacheVolume, secret.Name, CacheDirectory)],
+            { S3.CredentialsSecretRef: { } secret } => [Optional(CacheVolume, secret.Name, CacheDirectory, [])],
+            _ => [],
+        };
+
+    private static IEnumerable<JobVolume> SharedFolder(BuildDescription description) => description.HandoverDirectory is not { } directory ? [] :
+    [
+        new JobVolume(new V1Volume { Name = "handover", EmptyDir = new V1EmptyDirVolumeSource() }, new V1VolumeMount { Name = "handover", MountPath = directory }),
+    ];
 
     private static IEnumerable<JobVolume> Source(BuildState state) =>
         state.Spec.Source.Inline is not { } inline ? [] :
@@ -387,7 +404,7 @@ internal static class BuildObjects
         Optional(volume, secret, directory, [new V1KeyToPath { Key = ".dockerconfigjson", Path = "config.json" }]);
 
     /// <summary>A missing Secret is a clear report by the runner instead of a pod that never starts.</summary>
-    private static JobVolume Optional(string volume, string secret, string directory, IEnumerable<V1KeyToPath> items) => new(
+    private static JobVolume Optional(string volume, string secret, string directory, IReadOnlyList<V1KeyToPath> items) => new(
         new V1Volume
         {
             Name = volume,
@@ -396,7 +413,7 @@ internal static class BuildObjects
                 SecretName = secret,
                 Optional = true,
                 DefaultMode = 0x120, /* 0440 */
-                Items = [.. items],
+                Items = items.Any() ? [.. items] : null,
             },
         },
         new V1VolumeMount { Name = volume, MountPath = directory, ReadOnlyProperty = true });
@@ -425,6 +442,9 @@ internal static class BuildObjects
         public DateTimeOffset? TagsUntil { get; init; }
 
         public IReadOnlyList<string> Tags { get; init; } = [];
+
+        /// <summary>A second container writes the remote cache once the first one has pushed the image.</summary>
+        public bool WritesCache { get; init; }
 
         public Dictionary<string, string> Labels { get; init; } = [];
 

@@ -65,24 +65,27 @@ internal static class BuildPlanner
         var keep = state.Before.Phase == Phases.Succeeded ? state.Options.KeepSucceeded : state.Options.KeepFailed;
         var ended = new DateTimeOffset(completed, TimeSpan.Zero);
         var left = state.Snapshot.Jobs.Where(job => !job.Deleting).ToList();
-        var over = state.Now >= ended + keep;
+        // The cache may be written a while longer than the build takes, and the build's own time does not end before that.
+        var writing = left.Any(job => job.WritesCache);
+        var over = state.Now >= ended + keep && !writing;
         var end = ended + BuildDefaults.TtlOf(state.Spec);
         return new BuildPlan
         {
             WithdrawSlots = true,
-            Deletes = over ? left : [.. left.Where(job => job.Live)],
+            Deletes = over ? left : [.. left.Where(job => job.Live && !job.WritesCache)],
             MaterialsToDelete = over ? BuildMaterials.Of(state.Build, left) : BuildMaterials.None,
             // Older builds have to know of the tags that it has put: nobody could tell them afterwards.
-            DeleteBuild = state.Now >= end && (state.Snapshot.Rivals.Unaware is null || state.Now >= end + LongestStay),
+            DeleteBuild = state.Now >= end && !writing && (state.Snapshot.Rivals.Unaware is null || state.Now >= end + LongestStay),
             Status = BuildProgress.Unchanged(state),
-            RequeueAfter = left.Count > 0 && !over ? ended + keep - state.Now : null,
+            RequeueAfter = left.Count > 0 ? Until(state, [ended + keep]) : null,
         };
     }
 
     /// <summary>The spec has changed: what runs for the old one ends first, so that an old publish cannot come after a new one.</summary>
     private static BuildPlan? ReplaceOlder(BuildState state)
     {
-        var going = state.Outdated.Where(job => !(state.Now >= job.GoneBy)).ToList();
+        // What writes the cache has put its tags, and does nobody harm.
+        var going = state.Outdated.Where(job => !(state.Now >= job.GoneBy) && !job.WritesCache).ToList();
         if (going.Count == 0) return null;
         // A publish Job may have put some of its tags: it is left to put the others.
         var deletes = going.Where(job => !job.Deleting && !job.MayPublish(state.Now)).ToList();
@@ -266,6 +269,7 @@ internal static class BuildPlanner
         Scope = $"{state.Snapshot.Key.Namespace}/{Cache.CacheNames.Scope(state.Spec)}",
         Created = state.Build.Metadata.CreationTimestamp ?? default,
         Priority = state.Spec.Priority ?? 0,
+        BuildKey = state.BuildKey,
         Attempt = platform.Attempts.Current,
         Avoid = [.. platform.Attempts.Failed.Where(failed => failed.Class == nameof(FailureClass.Infrastructure)).Select(failed => failed.Builder).OfType<string>().Distinct()],
     };
@@ -284,7 +288,8 @@ internal static class BuildPlanner
     /// <summary>Until the object itself goes; null where it stays.</summary>
     private static TimeSpan? LifeLeft(BuildState state, BuildPlan plan) =>
         Until(state, [new DateTimeOffset(plan.Status.CompletedAt!.Value, TimeSpan.Zero) + BuildDefaults.TtlOf(state.Spec)])
-        ?? (BuildDefaults.TtlOf(state.Spec) is null || plan.DeleteBuild ? null : state.Snapshot.Rivals.Unaware is null ? TimeSpan.Zero : TagPoll);
+        ?? (BuildDefaults.TtlOf(state.Spec) is null || plan.DeleteBuild || state.Snapshot.Jobs.Any(job => job.WritesCache) ? null
+            : state.Snapshot.Rivals.Unaware is null ? TimeSpan.Zero : TagPoll);
 
     /// <summary>To the first of those times that is still to come.</summary>
     private static TimeSpan? Until(BuildState state, IEnumerable<DateTimeOffset?> times) => times.Where(time => time > state.Now).Min() - state.Now;

@@ -8,14 +8,23 @@ namespace Slipway.Builds;
 /// <summary>The status of a build, for each way that a pass can end.</summary>
 internal static class BuildProgress
 {
-    /// <summary>Edits that decide nothing (labels, timeout, job) move only the generation that status speaks of.</summary>
-    public static ImageBuildStatus Unchanged(BuildState state) => state.Before with
+    /// <summary>
+    /// Edits that decide nothing (labels, timeout, job) move only the generation that status speaks of. What became of the cache is
+    /// told after the end.
+    /// </summary>
+    public static ImageBuildStatus Unchanged(BuildState state)
     {
-        ObservedGeneration = state.Build.Metadata.Generation,
-        Conditions = Conditions.Merge(state.Before.Conditions,
-            (state.Before.Conditions ?? []).Select(condition => new Condition(condition.Type, condition.Status, condition.Reason, condition.Message)),
-            state.Build.Metadata.Generation, state.Now),
-    };
+        var platforms = state.Before.Platforms is null ? null : state.Platforms.Select(platform => PlatformProgress.Status(platform, state)).ToList();
+        var told = platforms is not null && platforms.Zip(state.Before.Platforms!).Any(pair => pair.First.Cache?.Problem != pair.Second.Cache?.Problem);
+        var before = (state.Before.Conditions ?? []).Select(condition => new Condition(condition.Type, condition.Status, condition.Reason, condition.Message));
+        return state.Before with
+        {
+            ObservedGeneration = state.Build.Metadata.Generation,
+            Platforms = told ? platforms : state.Before.Platforms,
+            // The first of a type counts.
+            Conditions = Conditions.Merge(state.Before.Conditions, told ? before.Prepend(CacheHealth.Condition(state.Snapshot.Pool, platforms!)!) : before, state.Build.Metadata.Generation, state.Now),
+        };
+    }
 
     public static ImageBuildStatus Waiting(BuildState state, string phase, string reason, string message) =>
         Base(state) with { Phase = phase, Conditions = InProgress(state, reason, message) };
@@ -54,7 +63,7 @@ internal static class BuildProgress
                 new(Conditions.Ready, Conditions.True, Reasons.Succeeded, "The image is built, checked and tagged."),
                 new(Conditions.Succeeded, Conditions.True, Reasons.Succeeded, "The image is built, checked and tagged."),
                 new(Conditions.Complete, Conditions.True, Reasons.Succeeded, "The build has ended."),
-                CacheHealth(state)),
+                CacheHealthy(state)),
         };
     }
 
@@ -114,7 +123,7 @@ internal static class BuildProgress
             new(Conditions.Stalled, Conditions.True, failure.Reason, message),
             new(Conditions.Succeeded, Conditions.False, failure.Reason, message),
             new(Conditions.Complete, Conditions.True, failure.Reason, "The build has ended."),
-            CacheHealth(state));
+            CacheHealthy(state));
     }
 
     private static ImageBuildStatus Completed(BuildState state, string phase)
@@ -152,22 +161,13 @@ internal static class BuildProgress
         new(Conditions.Reconciling, Conditions.True, reason, message),
         new(Conditions.Succeeded, Conditions.Unknown, reason, message),
         new(Conditions.Complete, Conditions.False, reason, "The build has not ended."),
-        CacheHealth(state));
+        CacheHealthy(state));
 
     private static IReadOnlyList<k8s.Models.V1Condition> Merge(BuildState state, params Condition?[] wanted) =>
         Conditions.Merge(state.Build.Status?.Conditions, wanted.OfType<Condition>(), state.Build.Metadata.Generation, state.Now);
 
-    /// <summary>Says nothing where the pool has no cache, or no platform has told of it.</summary>
-    private static Condition? CacheHealth(BuildState state)
-    {
-        if (state.Snapshot.Pool?.Spec.Cache?.Registry is not { } cache) return null;
-        var told = state.Platforms.Select(platform => platform.Result?.Cache).OfType<CacheResult>().ToList();
-        if (told.Count == 0) return null;
-        return told.Any(result => result.CredentialsMissing)
-            ? new(Conditions.CacheHealthy, Conditions.False, Reasons.CacheCredentialsMissing,
-                $"The pool's cache wants Secret {cache.CredentialsSecretRef?.Name} in namespace {state.Snapshot.Key.Namespace}; without it the build runs without that cache.")
-            : new(Conditions.CacheHealthy, Conditions.True, Reasons.CacheInUse, "The build ran with the pool's cache.");
-    }
+    private static Condition? CacheHealthy(BuildState state) =>
+        CacheHealth.Condition(state.Snapshot.Pool, [.. state.Platforms.Select(platform => PlatformProgress.Status(platform, state))]);
 
     private static string Message(BuildState state, IReadOnlyList<PlatformState> queued, bool all)
     {

@@ -67,6 +67,7 @@ internal static class BuildReading
             Before = known,
             Attempts = Recorded(known, before) is { } recorded ? attempts with { Result = recorded } : attempts,
             Slot = snapshot.Slots.TryGetValue(name, out var slot) ? slot : null,
+            Export = attempts.Job is { } job ? JobResult.ExportOf(job) : null,
         };
     }
 
@@ -95,13 +96,6 @@ internal static class BuildReading
             Commit = before.Commit,
             IndexDigest = known.PushedDigest,
             ImageDigest = known.ImageDigest,
-            Cache = known.Cache is not { } cache ? null : new CacheResult
-            {
-                Steps = cache.Steps ?? 0,
-                Cached = cache.Cached ?? 0,
-                Imported = cache.Imported ?? false,
-                CredentialsMissing = before.Conditions.IsFalse(Conditions.CacheHealthy),
-            },
         },
         PlatformPhases.Failed when known.Failure is { } failure => new RunResult { Failure = Failures.Read(failure) },
         _ => null,

@@ -44,5 +44,5 @@ internal static class Failures
 
     /// <summary>Null where there is none to be read: a Job that never started is deleted with its failure.</summary>
     public static string? LogCommand(BuildJob? job) =>
-        job is null || job.NeverStarted ? null : $"kubectl logs -n {job.Job.Metadata.NamespaceProperty} job/{job.Name}";
+        job is null || job.NeverStarted ? null : $"kubectl logs -n {job.Job.Metadata.NamespaceProperty} job/{job.Name} -c {JobContainers.Runner}";
 }

@@ -22,6 +22,7 @@ internal sealed class JobResult(BuildOptions options, DateTimeOffset now)
             JobRoles.Build => ResultKind.Pushed,
             _ => ResultKind.Published,
         };
+        if (job.Pods.Any(pod => now < ClosesBy(pod))) return null;
         foreach (var pod in job.Pods)
         {
             if (Reported(pod, wanted) is { } result) return result;
@@ -36,18 +37,20 @@ internal sealed class JobResult(BuildOptions options, DateTimeOffset now)
     {
         if (job.Pods.Count == 0) return (job.FinishedAt + StoreLag) ?? (job.Created + options.UnschedulableAfter);
         var pod = Newest(job.Pods);
-        if (Overdue(pod) is { } overdue) return overdue;
+        if ((Overdue(pod) ?? ClosesBy(pod)) is { } overdue) return overdue;
         if (Waiting(pod) is not null) return ScheduledAt(pod) + options.NotStartedAfter;
         return Unschedulable(pod) is { } since ? since + options.UnschedulableAfter : null;
     }
 
-    private static RunResult? Reported(V1Pod pod, ResultKind wanted)
+    private static RunResult? Reported(V1Pod pod, ResultKind wanted) =>
+        Read(Terminated(pod)?.Message) is { } result && ResultCheck.IsSound(result, wanted) ? result : null;
+
+    private static RunResult? Read(string? message)
     {
-        var message = Terminated(pod)?.Message;
         if (string.IsNullOrWhiteSpace(message)) return null;
         try
         {
-            return RunnerJson.Deserialize<RunResult>(message) is var result && ResultCheck.IsSound(result, wanted) ? result : null;
+            return RunnerJson.Deserialize<RunResult>(message);
         }
         catch (JsonException)
         {
@@ -118,19 +121,27 @@ internal sealed class JobResult(BuildOptions options, DateTimeOffset now)
             + $"{EventsOf(job.Job.Metadata)} says why.");
     }
 
-    private static V1ContainerStateTerminated? Terminated(V1Pod pod) => Runner(pod)?.State?.Terminated;
+    /// <summary>How writing the cache ended; null as long as it has not, and where nobody was to write one.</summary>
+    public static CacheExportResult? ExportOf(BuildJob job) =>
+        job.Pods.Select(pod => Read(JobContainers.EndOf(pod, JobContainers.Cache)?.Message)?.CacheExport).FirstOrDefault(export => export is not null && ResultCheck.IsSound(export));
+
+    /// <summary>
+    /// After a failure there is no cache to write, and the container that would have ends by itself: a Job that is judged before that
+    /// is deleted for running still, and its log with it.
+    /// </summary>
+    private static DateTimeOffset? ClosesBy(V1Pod pod) =>
+        pod.Status?.Phase == "Running" && Terminated(pod) is { ExitCode: not 0, FinishedAt: { } ended } ? new DateTimeOffset(ended.ToUniversalTime()) + StoreLag : null;
+
+    private static V1ContainerStateTerminated? Terminated(V1Pod pod) => JobContainers.EndOf(pod, JobContainers.Runner);
 
     /// <summary>ContainerCreating is ordinary, however long an image takes.</summary>
     private static V1ContainerStateWaiting? Waiting(V1Pod pod) =>
-        Runner(pod)?.State?.Waiting is { Reason: not (null or "" or "ContainerCreating" or "PodInitializing") } waiting ? waiting : null;
+        JobContainers.StatusOf(pod, JobContainers.Runner)?.State?.Waiting is { Reason: not (null or "" or "ContainerCreating" or "PodInitializing") } waiting ? waiting : null;
 
     private static DateTimeOffset? Unschedulable(V1Pod pod) =>
         pod.Status?.Conditions?.FirstOrDefault(condition => condition is { Type: "PodScheduled", Status: "False", Reason: "Unschedulable" }) is not null
             ? CreatedAt(pod)
             : null;
-
-    private static V1ContainerStatus? Runner(V1Pod pod) =>
-        pod.Status?.ContainerStatuses?.FirstOrDefault(status => status.Name == BuildObjects.ContainerName);
 
     /// <summary>No node is asked to pull anything before the pod has one, and new nodes take minutes to come.</summary>
     private static DateTimeOffset ScheduledAt(V1Pod pod) =>

@@ -10,11 +10,11 @@ internal static class PlatformProgress
     public static PlatformBuildStatus Status(PlatformState platform, BuildState state)
     {
         // What status holds stays: the Job that told it may be gone.
-        if (platform.Before is { Phase: PlatformPhases.Succeeded or PlatformPhases.Failed } recorded) return recorded;
+        if (platform.Before is { Phase: PlatformPhases.Succeeded or PlatformPhases.Failed } recorded) return WithExport(recorded, platform.Export);
         var status = Begun(platform, state);
         return platform.Result switch
         {
-            { Failure: null } result => Succeeded(status, result),
+            { Failure: null } result => WithExport(Succeeded(status, result), platform.Export),
             { Failure: { } failure } result => Told(status, result) with
             {
                 Phase = PlatformPhases.Failed,
@@ -75,6 +75,12 @@ internal static class PlatformProgress
             Cached = cache.Cached,
             Ratio = cache.Steps == 0 ? null : (cache.Cached / (double)cache.Steps).ToString("0.00", CultureInfo.InvariantCulture),
             Imported = cache.Imported,
+            Problem = cache.Problem is { } problem ? new CacheProblemStatus { Reason = CacheHealth.ReasonOf(problem), Message = problem.Message } : null,
         },
     };
+
+    /// <summary>A cache that was written without trouble says nothing: that is what everybody takes for granted, and no status is written for it.</summary>
+    private static PlatformBuildStatus WithExport(PlatformBuildStatus status, CacheExportResult? export) =>
+        export is null || status.Cache is not { } cache || CacheHealth.AfterExport(cache.Problem, export) is var problem && problem == cache.Problem ? status
+        : status with { Cache = cache with { Problem = problem } };
 }

@@ -24,6 +24,9 @@ internal sealed record PlatformState
 
     public SlotAnswer? Slot { get; init; }
 
+    /// <summary>How writing the remote cache ended, after the build; null as long as nobody has told.</summary>
+    public CacheExportResult? Export { get; init; }
+
     /// <summary>Decided with the Job and kept: Native, Emulated or External.</summary>
     public string? Mode => (Begun || Done ? Before?.Mode : null) ?? Job?.Mode ?? Slot?.Builder?.Mode;
 

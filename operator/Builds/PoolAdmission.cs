@@ -14,26 +14,15 @@ internal static class PoolAdmission
         if (snapshot.Pool is null)
             return Failures.Of(FailureClass.Config, Reasons.PoolNotFound,
                 $"There is no BuilderPool {pool}. Correct spec.poolRef, or create the pool: the build starts when it is there.");
-        if (!Admits(snapshot))
+        if (!NamespaceSelection.Holds(snapshot.Pool.Spec.AllowedNamespaces ?? new AllowedNamespaces(), snapshot))
             return Failures.Of(FailureClass.Config, Reasons.NamespaceNotAllowed,
                 $"BuilderPool {pool} takes no builds from namespace {snapshot.Key.Namespace}. Ask its owner to widen spec.allowedNamespaces.");
         return MissingPlatform(snapshot) ?? StalledPool(snapshot);
     }
 
-    /// <summary>The pool admits by labels, and the namespace is so new that its labels are not known: it is there, since the build is.</summary>
-    public static bool IsUndecided(BuildSnapshot snapshot) => snapshot is { NamespaceLabels: null, Pool.Spec.AllowedNamespaces.From: "Selector" } && snapshot.PoolKey.Namespace != snapshot.Key.Namespace;
-
-    private static bool Admits(BuildSnapshot snapshot)
-    {
-        if (snapshot.PoolKey.Namespace == snapshot.Key.Namespace) return true;
-        var allowed = snapshot.Pool!.Spec.AllowedNamespaces;
-        return allowed?.From switch
-        {
-            "All" => true,
-            "Selector" => allowed.Selector is { } selector && Matches(selector, snapshot.NamespaceLabels ?? new Dictionary<string, string>()),
-            _ => false,
-        };
-    }
+    /// <summary>The pool chooses by labels, and the namespace is so new that its labels are not known: it is there, since the build is.</summary>
+    public static bool IsUndecided(BuildSnapshot snapshot) =>
+        snapshot is { NamespaceLabels: null, Pool.Spec: { AllowedNamespaces.From: "Selector" } or { Cache.ExportFrom.From: "Selector" } } && snapshot.PoolKey.Namespace != snapshot.Key.Namespace;
 
     private static RunFailure? MissingPlatform(BuildSnapshot snapshot)
     {
@@ -75,21 +64,4 @@ internal static class PoolAdmission
     private static HashSet<string> AblePlatforms(V1Alpha1BuilderPool pool) =>
         [.. (pool.Status?.Platforms ?? []).Where(platform => platform.Ready > 0).Select(platform => platform.Platform),
             .. pool.Spec.Platforms.Where(platform => platform is { Replicas.Min: 0 } or { Endpoints: not null }).Select(platform => platform.Platform)];
-
-    internal static bool Matches(V1LabelSelector selector, IReadOnlyDictionary<string, string> labels) =>
-        (selector.MatchLabels ?? new Dictionary<string, string>()).All(pair => labels.TryGetValue(pair.Key, out var value) && value == pair.Value)
-        && (selector.MatchExpressions ?? []).All(requirement => Matches(requirement, labels));
-
-    private static bool Matches(V1LabelSelectorRequirement requirement, IReadOnlyDictionary<string, string> labels)
-    {
-        var has = labels.TryGetValue(requirement.Key, out var value);
-        return requirement.OperatorProperty switch
-        {
-            "In" => has && requirement.Values.Contains(value),
-            "NotIn" => !has || !requirement.Values.Contains(value),
-            "Exists" => has,
-            "DoesNotExist" => !has,
-            _ => false,
-        };
-    }
 }

@@ -22,13 +22,18 @@ internal static partial class ResultCheck
     private const int MostAttestations = 16;
     private const int LongestPredicateType = 1024;
     private const int MostSteps = 100_000;
+    private const int LongestProblem = 1000;
 
     public static bool IsSound(RunResult result, ResultKind wanted) => HasShape(result) && (result.Failure is not null || Has(result, wanted));
+
+    public static bool IsSound(CacheExportResult export) => IsSound(export.Problem);
+
+    private static bool IsSound(CacheProblem? problem) => problem is null || (Enum.IsDefined(problem.Kind) && problem.Message.Length <= LongestProblem);
 
     private static bool HasShape(RunResult result) =>
         Absent(result.Commit, Commit()) && Absent(result.IndexDigest, Digest()) && Absent(result.ImageDigest, Digest())
         && (result.Attestations ?? []) is { Count: <= MostAttestations } attestations && attestations.All(IsSound)
-        && (result.Cache is null || (result.Cache is { Steps: >= 0 and <= MostSteps, Cached: >= 0 } && result.Cache.Cached <= result.Cache.Steps))
+        && (result.Cache is null || (result.Cache is { Steps: >= 0 and <= MostSteps, Cached: >= 0 } && result.Cache.Cached <= result.Cache.Steps && IsSound(result.Cache.Problem)))
         && result.DurationSeconds >= 0
         && (result.Failure is null || (Enum.IsDefined(result.Failure.Class) && Reason().IsMatch(result.Failure.Reason)));
 

@@ -14,7 +14,7 @@ internal static class RetryPolicy
     /// <summary>Whether trying again can help at all. A lookup or a publish that took too long met a host that was slow.</summary>
     public static bool MayPass(string role, RunFailure failure) => failure.Class switch
     {
-        FailureClass.Infrastructure or FailureClass.Registry or FailureClass.Cache or FailureClass.Unknown => true,
+        FailureClass.Infrastructure or FailureClass.Registry or FailureClass.Unknown => true,
         FailureClass.Timeout => role != JobRoles.Build,
         _ => false,
     };
@@ -25,14 +25,13 @@ internal static class RetryPolicy
         && (failure.Class != FailureClass.Unknown || failed.All(earlier => earlier.Class != nameof(FailureClass.Unknown)));
 
     /// <summary>
-    /// Each pause is four times the one before. A registry is given time to come back; a builder that is gone is not waited for, and
-    /// neither is a cache that the next attempt does without. Builds that failed together do not come back together.
+    /// Each pause is four times the one before. A registry is given time to come back; a builder that is gone is not waited for.
+    /// Builds that failed together do not come back together.
     /// </summary>
     public static DateTimeOffset NextAt(FailedAttempt last, string uid)
     {
         var first = last.Class switch
         {
-            nameof(FailureClass.Cache) => TimeSpan.FromSeconds(1),
             nameof(FailureClass.Infrastructure) => TimeSpan.FromSeconds(4),
             _ => TimeSpan.FromSeconds(15),
         };

@@ -8,161 +8,102 @@ internal sealed class BuildVerb(IProcessRunner processes, GitLookup git, IBuilde
 {
     private static readonly TimeSpan LookupLimit = TimeSpan.FromSeconds(60);
 
+    private readonly Solver _solver = new(processes, probe, log, time);
+
     public Task<RunResult> RunAsync(BuildDescription build, CancellationToken interrupted) => RunReport.OfAsync(
         async report =>
         {
+            // Until it is let go of, the container that writes the cache waits.
+            using var handover = build.HandoverDirectory is { } folder ? Handover.Begin(folder) : null;
             using var deadline = new Deadline(TimeSpan.FromSeconds(build.TimeoutSeconds), time, interrupted);
-            await deadline.GuardAsync(() => RunAsync(build, report, deadline, interrupted));
+            await deadline.GuardAsync(() => RunAsync(build, report, handover, deadline, interrupted));
         },
         log,
         time);
 
-    private async Task RunAsync(BuildDescription build, RunReport report, Deadline deadline, CancellationToken interrupted)
+    private async Task RunAsync(BuildDescription build, RunReport report, Handover? handover, Deadline deadline, CancellationToken interrupted)
     {
         // Whatever can be known to be missing is said before a builder spends an hour.
-        GuardClientSecret(build.Builder);
+        Solver.GuardClientSecret(build.Builder);
         var config = RunnerRegistry.Config(build.Output);
         using var registry = RunnerRegistry.Connect(build.Output, config, time);
         var tags = new TagPublisher(registry, build.Publish ? build.Output.Tags : [], build.TagsUntil, log, time);
         await RunnerRegistry.GuardAsync(build.Output, log, () => tags.RememberAsync(deadline.Token));
-        var (cache, cacheConfig, cacheCredentialsMissing) = await CacheAsync(build.Cache);
-        using var folder = new TemporaryFolder();
-        var environment = Environment(folder, build, config, cacheConfig);
-
-        if (build.ContextDirectory is { } mounted)
+        var (cache, cacheProblem) = await CacheAsync(build.Cache, deadline.Token);
+        build = build with { Commit = await CommitAsync(build, report, deadline.Token) };
+        using var workplace = new Workplace();
+        var solve = workplace.Prepare(build, config, cache);
+        await log.WriteLineAsync($"Building {build.Output.Image} for {build.Platform} on {build.Builder.Name}{(build.Commit is null ? "" : $" from {build.Commit}")}");
+        Task? forgetting = null;
+        try
         {
-            build = build with { ContextDirectory = Path.Combine(folder.Path, "context") };
-            ContextFolder.Copy(mounted, build.ContextDirectory);
+            var pushed = await PushAsync(solve, cacheProblem, report, deadline, interrupted);
+            if (cache is not null) handover?.Pass(new BuiltOnce { Build = build, Imports = pushed.Solve.Imports });
+            forgetting = _solver.ForgetAsync(solve);
+            await RunnerRegistry.GuardAsync(build.Output, log, () => PublishAsync(build, registry, tags, PushedDigest(solve.Files.Metadata), report, deadline.Token));
         }
-
-        var commit = build.Commit;
-        if (build.Git is { } source && commit is null)
+        finally
         {
-            commit = await git.CommitAsync(source, LookupLimit, deadline.Token);
-            report.Result = report.Result with { Commit = commit };
+            await (forgetting ?? _solver.ForgetAsync(solve));
         }
-
-        var files = Files(folder, build.Output);
-        await log.WriteLineAsync($"Building {build.Output.Image} for {build.Platform} on {build.Builder.Name}{(commit is null ? "" : $" from {commit}")}");
-        var solve = new Solve(build with { Cache = cache, Commit = commit }, files, environment);
-        var (end, progress) = await SolveAsync(solve, deadline, interrupted);
-        report.Result = report.Result with { Cache = CacheStats.Of(progress) with { CredentialsMissing = cacheCredentialsMissing } };
-        if (WantsOlderForm(solve.Build, end, progress))
-        {
-            await log.WriteLineAsync("The registry may not take attestations as OCI artifacts: pushing once more, with attestations as image manifests.");
-            // What the cache could not be trusted with the first of the two has run anew.
-            solve = solve with { Build = solve.Build with { NoCache = false, Attestations = solve.Build.Attestations with { Format = "manifest" } } };
-            (end, progress) = await SolveAsync(solve, deadline, interrupted);
-        }
-
-        if (Failure(solve.Build, end, progress, deadline) is { } failure)
-        {
-            throw new RunFailureException(failure);
-        }
-
-        await RunnerRegistry.GuardAsync(build.Output, log, async () =>
-        {
-            var index = await ReadBackAsync(build, registry, PushedDigest(files.Metadata), report, deadline.Token);
-            if (build.Publish)
-            {
-                // Whose tag somebody else has moved is told so by Published: a publish Job decides then.
-                report.Result = report.Result with { Published = await tags.PutAsync(index, deadline.Token) is null };
-            }
-        });
     }
 
-    private static BuildctlFiles Files(TemporaryFolder folder, OutputDescription output) => new()
+    /// <summary>The run that pushed the image: the first, or one that did without what stood in its way.</summary>
+    private async Task<SolveOutcome> PushAsync(Solve solve, CacheProblem? cacheProblem, RunReport report, Deadline deadline, CancellationToken interrupted)
     {
-        Metadata = Path.Combine(folder.Path, "metadata.json"),
-        Ref = Path.Combine(folder.Path, "ref"),
-        RegistryCa = output.Ca is { } pem ? folder.Write("registry-ca.pem", pem) : null,
-    };
-
-    private async Task<(BuildctlEnd End, ProgressReader Progress)> SolveAsync(Solve solve, Deadline deadline, CancellationToken interrupted)
-    {
-        var command = new BuildctlCommand
+        using var probe = new CacheProbe(solve.Cache, time);
+        var outcome = await _solver.RunAsync(solve, deadline, interrupted);
+        cacheProblem ??= CacheProblems.OfImport(outcome);
+        if (CacheProblems.OfBuild(outcome) is { } broken)
         {
-            Process = new ProcessCommand { Program = "buildctl", Arguments = BuildctlArgs.Of(solve.Build, solve.Build.Commit, solve.Files), Environment = solve.Environment },
-            Builder = solve.Build.Builder,
-            RefFile = solve.Files.Ref,
-        };
-        var progress = new ProgressReader();
-        return (await new BuildctlRun(processes, probe, log, time).RunAsync(command, progress, deadline.Over, interrupted), progress);
+            await log.WriteLineAsync($"{broken.Message} Building once more without the remote cache.");
+            cacheProblem = broken;
+            outcome = await _solver.RunAsync(solve with { Imports = false, RunsEveryStep = true }, deadline, interrupted);
+        }
+
+        report.Result = report.Result with { Cache = CacheStats.Of(outcome.Progress) with { Imported = await probe.ImportedAsync(outcome), Problem = cacheProblem } };
+        if (WantsOlderForm(outcome))
+        {
+            await log.WriteLineAsync("The registry may not take attestations as OCI artifacts: pushing once more, with attestations as image manifests.");
+            var build = outcome.Solve.Build;
+            // What the cache could not be trusted with the first of the two has run anew.
+            outcome = await _solver.RunAsync(
+                outcome.Solve with { RunsEveryStep = false, Build = build with { Attestations = build.Attestations with { Format = "manifest" } } }, deadline, interrupted);
+        }
+
+        return outcome.Failure(deadline) is { } failure ? throw new RunFailureException(failure) : outcome;
+    }
+
+    private async Task PublishAsync(BuildDescription build, RegistryClient registry, TagPublisher tags, string digest, RunReport report, CancellationToken token)
+    {
+        var index = await ReadBackAsync(build, registry, digest, report, token);
+        if (build.Publish)
+        {
+            // Whose tag somebody else has moved is told so by Published: a publish Job decides then.
+            report.Result = report.Result with { Published = await tags.PutAsync(index, token) is null };
+        }
+    }
+
+    private async Task<string?> CommitAsync(BuildDescription build, RunReport report, CancellationToken token)
+    {
+        if (build.Git is not { } source || build.Commit is not null) return build.Commit;
+        var commit = await git.CommitAsync(source, LookupLimit, token);
+        report.Result = report.Result with { Commit = commit };
+        return commit;
+    }
+
+    /// <summary>A cache whose credentials are not here is done without.</summary>
+    private async Task<(CacheAccess? Access, CacheProblem? Problem)> CacheAsync(CacheDescription? cache, CancellationToken token)
+    {
+        if (cache is null) return (null, null);
+        var (access, problem) = await CacheAccess.OpenAsync(cache, token);
+        if (problem is not null) await log.WriteLineAsync($"{problem.Message} Building without the remote cache.");
+        return (access, problem);
     }
 
     /// <summary>Only where nobody has said which form is wanted.</summary>
-    private static bool WantsOlderForm(BuildDescription build, BuildctlEnd end, ProgressReader progress) =>
-        build.Attestations is { IsWanted: true, Format: "auto" }
-        && end is { Stopped: StopReason.None, ExitCode: not 0 }
-        && ArtifactRefusal.IsLikely(Classifier.Errors(progress.Tail, progress.Failed));
-
-    private static void GuardClientSecret(BuilderEndpoint builder)
-    {
-        if (builder.ClientSecret is not { } secret || BuildctlArgs.CertificateFiles(builder).All(File.Exists)) return;
-        throw new RunFailureException(FailureClass.Config, FailureReasons.CredentialsSecretMissing,
-            $"The Secret {secret} for the builder {builder.Name} is not there, or has not ca.crt, tls.crt and tls.key: create it in the namespace of the build.");
-    }
-
-    /// <summary>A cache whose Secret is not here is done without: the pool names it, and this namespace need not have it.</summary>
-    private async Task<(RegistryCacheDescription? Cache, byte[]? Config, bool CredentialsMissing)> CacheAsync(RegistryCacheDescription? cache)
-    {
-        if (cache?.CredentialsDirectory is not { } folder)
-        {
-            return (cache, null, false);
-        }
-
-        if (CredentialFiles.Read(folder) is { } config)
-        {
-            return (cache, config, false);
-        }
-
-        await log.WriteLineAsync("The Secret of the pool's cache is not in this namespace: building without the remote cache.");
-        return (null, null, true);
-    }
-
-    /// <summary>The whole environment of buildctl. Nothing of ours is in it, so nothing of ours can end up in a build.</summary>
-    private static Dictionary<string, string> Environment(TemporaryFolder folder, BuildDescription build, byte[]? config, byte[]? cacheConfig)
-    {
-        try
-        {
-            IEnumerable<byte[]> configs = [.. config is null ? Array.Empty<byte[]>() : [config], .. cacheConfig is null ? Array.Empty<byte[]>() : [cacheConfig]];
-            folder.Write("config.json", CredentialFiles.Merge(configs));
-        }
-        catch (FormatException)
-        {
-            throw new RunFailureException(FailureClass.Config, FailureReasons.CredentialsInvalid, $"The Docker config.json of {build.Output.CredentialsSecret ?? "the output or the cache"} cannot be read.");
-        }
-
-        var environment = new Dictionary<string, string> { ["PATH"] = RunnerEnvironment.Path, ["HOME"] = folder.Path, ["DOCKER_CONFIG"] = folder.Path };
-        if (build.TraceParent is { } trace)
-        {
-            // buildctl makes its spans children of this one, and hands the context on to the builder.
-            environment["TRACEPARENT"] = trace;
-        }
-
-        return environment;
-    }
-
-    private static RunFailure? Failure(BuildDescription build, BuildctlEnd end, ProgressReader progress, Deadline deadline) => end switch
-    {
-        { Stopped: StopReason.TimedOut } => deadline.TimedOut,
-        { Stopped: StopReason.Interrupted } => Deadline.Interrupted,
-        { Stopped: StopReason.BuilderLost } => new RunFailure
-        {
-            Class = FailureClass.Infrastructure,
-            Reason = FailureReasons.BuilderLost,
-            Message = $"The builder {build.Builder.Name} fell silent and answers no more.",
-        },
-        { ExitCode: 0 } => null,
-        _ => Classifier.Classify(new BuildctlFailure
-        {
-            ExitCode = end.ExitCode,
-            Tail = progress.Tail,
-            Failed = progress.Failed,
-            Started = progress.Vertices.Count > 0,
-            Build = build,
-        }),
-    };
+    private static bool WantsOlderForm(SolveOutcome outcome) =>
+        outcome is { Refused: true, Solve.Build.Attestations: { IsWanted: true, Format: "auto" } } && ArtifactRefusal.IsLikely(outcome.Errors);
 
     private static string PushedDigest(string metadataFile)
     {
@@ -189,7 +130,4 @@ internal sealed class BuildVerb(IProcessRunner processes, GitLookup git, IBuilde
         await log.WriteLineAsync($"Pushed {build.Output.Image}@{report.Result.IndexDigest} with {contents.Statements.Count} attestations");
         return index;
     }
-
-    /// <summary>One run of buildctl, described.</summary>
-    private sealed record Solve(BuildDescription Build, BuildctlFiles Files, IReadOnlyDictionary<string, string> Environment);
 }

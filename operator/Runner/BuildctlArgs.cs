@@ -2,18 +2,6 @@ using Slipway.Registry;
 
 namespace Slipway.Runner;
 
-/// <summary>Files that one run of buildctl reads and writes.</summary>
-internal sealed record BuildctlFiles
-{
-    public required string Metadata { get; init; }
-
-    /// <summary>The builder's name for the solve, written as buildctl ends, also when it was interrupted.</summary>
-    public required string Ref { get; init; }
-
-    /// <summary>The registry's own CA, for the tokens that buildctl fetches itself; the daemon has it from the pool's configuration.</summary>
-    public string? RegistryCa { get; init; }
-}
-
 /// <summary>
 /// A build as an argument array for buildctl, 0.13 and on. Nothing here depends on the version: what newer daemons changed
 /// is their defaults (image-manifest since 0.21, provenance v1, attestations as OCI artifacts since 0.32), so every one that
@@ -24,25 +12,23 @@ internal static class BuildctlArgs
     private const int ConnectSeconds = 15;
     private const int ProbeSeconds = 5;
 
-    public static IReadOnlyList<string> Of(BuildDescription build, string? commit, BuildctlFiles files) =>
+    public static IReadOnlyList<string> Of(Solve solve) =>
     [
-        .. Connection(build.Builder, ConnectSeconds),
+        .. Connection(solve.Build.Builder, ConnectSeconds),
         "build",
         "--frontend", "dockerfile.v0",
-        .. Source(build, commit),
-        .. Opt("filename", build.Dockerfile),
-        .. build.Target is null ? [] : Opt("target", build.Target),
-        .. Opt("platform", build.Platform),
+        .. Source(solve.Build),
+        .. Opt("filename", solve.Build.Dockerfile),
+        .. solve.Build.Target is null ? [] : Opt("target", solve.Build.Target),
+        .. Opt("platform", solve.Build.Platform),
         // The value is always there: buildctl would fill a bare name from the Job's environment.
-        .. build.BuildArgs.SelectMany(argument => Opt($"build-arg:{argument.Name}", argument.Value)),
-        .. Opt("build-arg:BUILDKIT_CACHE_MOUNT_NS", build.CacheMountNamespace),
-        .. Attestations(build.Attestations),
-        "--output", Output(build),
-        .. build.NoCache ? ["--no-cache"] : Array.Empty<string>(),
-        .. build.Cache is null ? [] : Cache(build.Cache, build.Output),
-        .. files.RegistryCa is null ? [] : RegistryTls(build.Output, files.RegistryCa),
-        "--metadata-file", files.Metadata,
-        "--ref-file", files.Ref,
+        .. solve.Build.BuildArgs.SelectMany(argument => Opt($"build-arg:{argument.Name}", argument.Value)),
+        .. Opt("build-arg:BUILDKIT_CACHE_MOUNT_NS", solve.Build.CacheMountNamespace),
+        .. solve.RunsEveryStep ? ["--no-cache"] : Array.Empty<string>(),
+        .. solve is { Imports: true, Cache: { } source } ? CacheArgs.Import(source, solve.Build.Output) : [],
+        .. solve is { WritesCache: true, Cache: { } target } ? CacheArgs.Export(target, solve.Build.Output) : Image(solve),
+        .. solve.Files.RegistryCa is null ? [] : RegistryTls(solve.Build.Output, solve.Files.RegistryCa),
+        "--ref-file", solve.Files.Ref,
         "--progress", "rawjson",
     ];
 
@@ -52,6 +38,9 @@ internal static class BuildctlArgs
     /// <summary>Asks for the solves that run and have run: a line "STARTED ref" or "COMPLETE ref" each.</summary>
     public static IReadOnlyList<string> Histories(BuilderEndpoint builder) =>
         [.. Connection(builder, ProbeSeconds), "debug", "histories", "--format", "{{.Type}} {{.Record.Ref}}"];
+
+    /// <summary>Has it forget the solves that have ended.</summary>
+    public static IReadOnlyList<string> PruneHistories(BuilderEndpoint builder) => [.. Connection(builder, ProbeSeconds), "prune-histories"];
 
     /// <summary>Of the authority, the client's certificate and its key.</summary>
     public static string[] CertificateFiles(BuilderEndpoint builder) =>
@@ -67,12 +56,16 @@ internal static class BuildctlArgs
         "--timeout", seconds.ToString(System.Globalization.CultureInfo.InvariantCulture),
     ];
 
-    private static string[] Source(BuildDescription build, string? commit)
+    /// <summary>Pushed, and what was pushed told.</summary>
+    private static IEnumerable<string> Image(Solve solve) =>
+        [.. Attestations(solve.Build.Attestations), "--output", Output(solve.Build), "--metadata-file", solve.Files.Metadata];
+
+    private static string[] Source(BuildDescription build)
     {
         if (build.Git is { } git)
         {
             var folder = string.IsNullOrEmpty(git.SubPath) ? "" : ":" + git.SubPath;
-            return Opt("context", $"{GitUrl.ForBuildKit(git.Url)}#{commit}{folder}");
+            return Opt("context", $"{GitUrl.ForBuildKit(git.Url)}#{build.Commit}{folder}");
         }
 
         // dockerfile.v0 reads the Dockerfile from a source of its own.
@@ -118,22 +111,6 @@ internal static class BuildctlArgs
         { IsWanted: true, Format: "manifest" } => ["oci-artifact=false"],
         _ => [],
     };
-
-    /// <summary>A cache that cannot be written costs time later; without ignore-error it would cost this build.</summary>
-    private static IEnumerable<string> Cache(RegistryCacheDescription cache, OutputDescription output)
-    {
-        var reference = ImageReference.Parse(cache.Reference);
-        var plain = Insecure(output.PlainHttp && reference.Repository.Host == RepositoryName.Parse(output.Image).Host);
-        string[] export =
-        [
-            "type=registry", $"ref={reference}", $"mode={cache.Mode}", "image-manifest=true", "oci-mediatypes=true", "ignore-error=true", .. plain,
-        ];
-        return
-        [
-            .. cache.Export ? ["--export-cache", CsvFields.Join(export)] : Array.Empty<string>(),
-            .. cache.Import ? ["--import-cache", CsvFields.Join(["type=registry", $"ref={reference}", .. plain])] : Array.Empty<string>(),
-        ];
-    }
 
     private static string[] RegistryTls(OutputDescription output, string ca) =>
         ["--registry-auth-tlscontext", CsvFields.Join([$"host={RepositoryName.Parse(output.Image).Host}", $"ca={ca}"])];

@@ -10,6 +10,9 @@ internal interface IBuilderProbe
 
     /// <summary>Whether it still works on the solve of this reference; null where it does not say.</summary>
     Task<bool?> IsSolvingAsync(BuilderEndpoint builder, string reference, CancellationToken token);
+
+    /// <summary>Has it drop its history of solves that have ended. False where it does not say that it has.</summary>
+    Task<bool> ForgetAsync(BuilderEndpoint builder, CancellationToken token);
 }
 
 /// <summary>Asks as any client does, with buildctl and the build's own certificate, and waits only so long.</summary>
@@ -24,6 +27,9 @@ internal sealed class BuilderProbe(IProcessRunner processes, TimeProvider time) 
         await AskAsync(BuildctlArgs.Histories(builder), token) is { } records
             ? records.Split('\n').Any(record => record.TrimEnd() == $"STARTED {reference}")
             : null;
+
+    public async Task<bool> ForgetAsync(BuilderEndpoint builder, CancellationToken token) =>
+        await AskAsync(BuildctlArgs.PruneHistories(builder), token) is not null;
 
     /// <summary>What it prints; null where it fails, cannot be started or takes too long.</summary>
     private async Task<string?> AskAsync(IReadOnlyList<string> arguments, CancellationToken token)

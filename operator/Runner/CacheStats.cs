@@ -12,7 +12,7 @@ internal static partial class CacheStats
     public static CacheResult Of(ProgressReader progress)
     {
         var steps = progress.Vertices.Where(vertex => IsCounted(vertex.Name) && (vertex.Cached || vertex.Completed is not null)).ToList();
-        return new CacheResult { Steps = steps.Count, Cached = steps.Count(step => step.Cached), Imported = progress.CacheImported };
+        return new CacheResult { Steps = steps.Count, Cached = steps.Count(step => step.Cached) };
     }
 
     private static bool IsCounted(string name) => !OwnWork().IsMatch(name) && !From().IsMatch(name);

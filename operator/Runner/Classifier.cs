@@ -28,15 +28,18 @@ internal static partial class Classifier
 {
     private static readonly Func<Facts, RunFailure?>[] Rules =
     [
-        BuilderTls, BuilderUnreachable, RunStep, OutOfDisk, BuilderLost, CacheBlob,
+        BuilderTls, BuilderUnreachable, RunStep, OutOfDisk, BuilderLost,
         Git, Dockerfile, Frontend, Target, RemoteFile, ContextFile,
         RegistryTls, RegistryBusy, TokenServerUnreachable, ArtifactRefused, BlobUnknown, RegistryAuth, BaseImage, RegistryUnreachable, RegistryRefused,
         DeadlineExceeded,
     ];
 
-    /// <summary>buildctl's own words for what went wrong, without its progress.</summary>
+    /// <summary>
+    /// buildctl's own words for what went wrong, without its progress. What a step runs is the user's text: it must not be able to
+    /// look like an error of ours.
+    /// </summary>
     public static string Errors(IEnumerable<string> tail, Vertex? failed) =>
-        string.Join('\n', tail.Where(line => line.Contains("error:", StringComparison.OrdinalIgnoreCase)).Append(failed?.Error));
+        RunCommand().Replace(string.Join('\n', tail.Where(line => line.Contains("error:", StringComparison.OrdinalIgnoreCase)).Append(failed?.Error)), "process");
 
     public static RunFailure Classify(BuildctlFailure failure)
     {
@@ -77,10 +80,6 @@ internal static partial class Classifier
     private static RunFailure? BuilderLost(Facts f) =>
         !BuilderGone().IsMatch(f.Text) ? null
         : f.Failure(FailureClass.Infrastructure, FailureReasons.BuilderLost, $"The builder {f.Build.Builder.Name} went away during the build.");
-
-    private static RunFailure? CacheBlob(Facts f) =>
-        f.Build.Cache is not { Import: true } || !MissingBlob().IsMatch(f.Text) ? null
-        : f.Failure(FailureClass.Cache, FailureReasons.CacheBlobMissing, "A part of the build cache is gone from where it is kept: the build has to run without importing it and to write it afresh.");
 
     private static RunFailure? Dockerfile(Facts f)
     {
@@ -206,8 +205,7 @@ internal static partial class Classifier
         public Facts(BuildctlFailure failure)
         {
             _failure = failure;
-            // What a step runs is the user's text: it must not be able to look like an error of ours.
-            Text = RunCommand().Replace(Errors(failure.Tail, failure.Failed), "process");
+            Text = Errors(failure.Tail, failure.Failed);
             RunExitCode = RunExit().Match(Text) is { Success: true } match ? int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture)
                 : Text.Contains("process did not complete successfully: signal: killed", StringComparison.Ordinal) ? 137 : null;
         }
@@ -259,9 +257,6 @@ internal static partial class Classifier
     // Whoever cancels a build here is asked before this: a cancellation that is left comes from a builder that stops.
     [GeneratedRegex(@"context canceled|code = Unavailable|Unavailable:|error reading from server|graceful_stop|closing transport|transport is closing|connection reset by peer.*rpc|client connection is closing|\bEOF\b(?=[^\n]*rpc)|no active session|no such job|frontend grpc server closed unexpectedly", RegexOptions.IgnoreCase)]
     private static partial Regex BuilderGone();
-
-    [GeneratedRegex(@"S3: GetObject[^\n]*(?:404|NoSuchKey)|NoSuchKey|could not fetch content descriptor [^\n]*not found|cache key: blob not found|blob sha256:[0-9a-f]+[^\n]*not found|failed to copy: [^\n]*(?:404|not found)", RegexOptions.IgnoreCase)]
-    private static partial Regex MissingBlob();
 
     [GeneratedRegex(@"dockerfile parse error|failed to parse (?:dockerfile|stage name|platform)|unknown instruction|file with no instructions|Dockerfile cannot be empty|failed to process|no build stage in current context|failed to create LLB definition|invalid reference format|base name \(.*\) should not be blank", RegexOptions.IgnoreCase)]
     private static partial Regex InvalidDockerfile();

@@ -27,10 +27,17 @@ internal static partial class DescriptionCheck
         .. build.BuildArgs.Select(BuildArgument),
         .. Output(build.Output, tagsNeeded: build.Publish),
         .. build.Cache is null ? [] : Cache(build.Cache),
+        build.HandoverDirectory is null ? null : AbsolutePath("handoverDirectory", build.HandoverDirectory),
         Plain("cacheMountNamespace", build.CacheMountNamespace),
         .. Attestations(build.Attestations),
         build.TraceParent is null || TraceParent().IsMatch(build.TraceParent) ? null : "traceParent is no W3C trace context",
         Positive("timeoutSeconds", build.TimeoutSeconds),
+    ]);
+
+    public static IReadOnlyList<string> Problems(ExportCacheDescription export) => Compact(
+    [
+        AbsolutePath("handoverDirectory", export.HandoverDirectory),
+        Positive("timeoutSeconds", export.TimeoutSeconds),
     ]);
 
     public static IReadOnlyList<string> Problems(PublishDescription publish) => Compact(
@@ -61,12 +68,30 @@ internal static partial class DescriptionCheck
         output.CredentialsDirectory is null ? null : AbsolutePath("output.credentialsDirectory", output.CredentialsDirectory),
     ];
 
-    private static IEnumerable<string?> Cache(RegistryCacheDescription cache) =>
+    private static IEnumerable<string?> Cache(CacheDescription cache) =>
     [
-        !ImageReference.TryParse(cache.Reference, out var reference, out var problem) ? $"cache.reference: {problem}"
-            : reference.Tag is null || reference.Digest is not null ? "cache.reference needs a tag and no digest" : null,
+        cache.Others.Prepend(cache.Name).All(ImageReference.IsTag) ? null : "cache.name or cache.others is no name",
         cache.Mode is "max" or "min" ? null : "cache.mode is not max or min",
-        cache.CredentialsDirectory is null ? null : AbsolutePath("cache.credentialsDirectory", cache.CredentialsDirectory),
+        (cache.Registry is null) == (cache.S3 is null) ? "exactly one of cache.registry and cache.s3 is needed" : null,
+        .. cache.Registry is null ? [] : Cache(cache.Registry),
+        .. cache.S3 is null ? [] : Bucket(cache.S3),
+    ];
+
+    private static IEnumerable<string?> Cache(RegistryCacheDescription registry) =>
+    [
+        RepositoryName.TryParse(registry.Repository, out _, out var problem) ? null : $"cache.registry.repository: {problem}",
+        registry.CredentialsDirectory is null ? null : AbsolutePath("cache.registry.credentialsDirectory", registry.CredentialsDirectory),
+    ];
+
+    private static IEnumerable<string?> Bucket(S3CacheDescription bucket) =>
+    [
+        Plain("s3.bucket", bucket.Bucket),
+        Plain("s3.region", bucket.Region),
+        bucket.Prefix.Length == 0 || bucket.Prefix.EndsWith('/') ? null : "s3.prefix does not end in a slash",
+        bucket.EndpointUrl is null || EndpointUrl().IsMatch(bucket.EndpointUrl) ? null : "s3.endpointUrl is not http(s)://host[:port]",
+        bucket.UsePathStyle && bucket.EndpointUrl is null ? "s3.usePathStyle needs an endpointUrl" : null,
+        Positive("s3.touchRefreshSeconds", bucket.TouchRefreshSeconds),
+        bucket.CredentialsDirectory is null ? null : AbsolutePath("s3.credentialsDirectory", bucket.CredentialsDirectory),
     ];
 
     private static IEnumerable<string?> Attestations(AttestationDescription attestations) =>
@@ -106,6 +131,9 @@ internal static partial class DescriptionCheck
     /// <summary>Version 00; neither id is all zeros.</summary>
     [GeneratedRegex(@"\A00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}\z")]
     private static partial Regex TraceParent();
+
+    [GeneratedRegex(@"\Ahttps?://(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?\z")]
+    private static partial Regex EndpointUrl();
 
     [GeneratedRegex(@"\A[A-Za-z_][A-Za-z0-9_]*\z")]
     private static partial Regex ArgumentName();

@@ -39,15 +39,15 @@ internal sealed record BuildDescription
     public required OutputDescription Output { get; init; }
 
     /// <summary>Where build cache outlives the builder; null builds without it.</summary>
-    public RegistryCacheDescription? Cache { get; init; }
+    public CacheDescription? Cache { get; init; }
 
     /// <summary>Keeps cache mounts (RUN --mount=type=cache) of different tenants and scopes apart: namespace/scope.</summary>
     public required string CacheMountNamespace { get; init; }
 
     public AttestationDescription Attestations { get; init; } = new();
 
-    /// <summary>Run every step again: a builder may still hold references to cache content that is gone.</summary>
-    public bool NoCache { get; init; }
+    /// <summary>A folder that the pod's container that writes the cache shares; null where the cache is not to be written.</summary>
+    public string? HandoverDirectory { get; init; }
 
     /// <summary>Seconds for the whole run of this pod; the pod's own deadline is a minute later, so that a result is always written.</summary>
     public required int TimeoutSeconds { get; init; }
@@ -122,25 +122,6 @@ internal sealed record OutputDescription
 
     /// <summary>PEM of the certificate authorities that the registry is trusted by, beside the system's.</summary>
     public string? Ca { get; init; }
-}
-
-/// <summary>A cache image in a registry; one name per namespace, scope and platform.</summary>
-internal sealed record RegistryCacheDescription
-{
-    /// <summary>host/path:tag.</summary>
-    public required string Reference { get; init; }
-
-    /// <summary>max or min.</summary>
-    public string Mode { get; init; } = "max";
-
-    /// <summary>False for the retry after a missing cache blob: it builds without the remote cache and writes it afresh.</summary>
-    public bool Import { get; init; } = true;
-
-    /// <summary>False for builds that may read the cache and not write it.</summary>
-    public bool Export { get; init; } = true;
-
-    /// <summary>Folder with a Docker config.json; null for anonymous use. Empty (no such Secret here): the build runs without this cache and says so.</summary>
-    public string? CredentialsDirectory { get; init; }
 }
 
 internal sealed record AttestationDescription

@@ -20,7 +20,6 @@ internal static class FailureReasons
     public const string RegistryRefused = nameof(RegistryRefused);
     public const string RegistryUntrusted = nameof(RegistryUntrusted);
     public const string RegistryUnavailable = nameof(RegistryUnavailable);
-    public const string CacheBlobMissing = nameof(CacheBlobMissing);
     public const string BuilderUnreachable = nameof(BuilderUnreachable);
     public const string BuilderUntrusted = nameof(BuilderUntrusted);
     public const string BuilderLost = nameof(BuilderLost);

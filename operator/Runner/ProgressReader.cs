@@ -61,8 +61,6 @@ internal sealed class ProgressReader
         }
     }
 
-    public bool CacheImported => _vertices.Values.Any(vertex => vertex is { IsCacheImport: true, Completed: not null, Error: null });
-
     /// <summary>buildctl 0.13 indents each object over many lines, newer ones write it on one.</summary>
     public IReadOnlyList<string> Read(string line)
     {

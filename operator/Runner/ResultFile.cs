@@ -37,7 +37,7 @@ internal static class ResultFile
         var shorter = result;
         foreach (var length in MessageLengths)
         {
-            shorter = result with { Failure = Shorten(result.Failure, length) };
+            shorter = result with { Failure = Shorten(result.Failure, length), Cache = Shorten(result.Cache, length), CacheExport = Shorten(result.CacheExport, length) };
             yield return shorter;
         }
 
@@ -50,12 +50,18 @@ internal static class ResultFile
 
         foreach (var length in LastLengths)
         {
-            yield return shorter with { Failure = Shorten(result.Failure, length) };
+            yield return shorter with { Failure = Shorten(result.Failure, length), Cache = Shorten(result.Cache, length), CacheExport = Shorten(result.CacheExport, length) };
         }
     }
 
     private static RunFailure? Shorten(RunFailure? failure, int length) =>
         failure is null ? null : failure with { Message = Shorten(failure.Message, length)!, Step = Shorten(failure.Step, length / 2) };
+
+    private static CacheResult? Shorten(CacheResult? cache, int length) => cache is null ? null : cache with { Problem = Shorten(cache.Problem, length) };
+
+    private static CacheExportResult? Shorten(CacheExportResult? export, int length) => export is null ? null : export with { Problem = Shorten(export.Problem, length) };
+
+    private static CacheProblem? Shorten(CacheProblem? problem, int length) => problem is null ? null : problem with { Message = Shorten(problem.Message, length)! };
 
     private static string? Shorten(string? text, int length)
     {

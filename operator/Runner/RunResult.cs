@@ -25,6 +25,9 @@ internal sealed record RunResult
 
     public CacheResult? Cache { get; init; }
 
+    /// <summary>export-cache: what came of it.</summary>
+    public CacheExportResult? CacheExport { get; init; }
+
     /// <summary>True where the tags were moved by this pod.</summary>
     public bool Published { get; init; }
 
@@ -47,11 +50,44 @@ internal sealed record CacheResult
 
     public int Cached { get; init; }
 
-    /// <summary>True where the remote cache was there to import.</summary>
+    /// <summary>True where the build's own remote cache was there to import.</summary>
     public bool Imported { get; init; }
 
-    /// <summary>True where the pool's cache needs credentials that this namespace has not.</summary>
-    public bool CredentialsMissing { get; init; }
+    /// <summary>What was wrong with the remote cache; null where nothing was.</summary>
+    public CacheProblem? Problem { get; init; }
+}
+
+/// <summary>What was wrong with the remote cache. No build fails for it.</summary>
+/// <param name="Kind">What it means for this build and the next.</param>
+/// <param name="Message">A sentence for a person: what is wrong and what to do. No log text: that may hold secrets.</param>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+internal sealed record CacheProblem(CacheProblemKind Kind, string Message);
+
+[JsonConverter(typeof(JsonStringEnumConverter<CacheProblemKind>))]
+internal enum CacheProblemKind
+{
+    /// <summary>The pool's cache needs credentials that this namespace has not: nothing was read, nothing is written.</summary>
+    CredentialsMissing,
+
+    /// <summary>It could not be read, and the build ran without it.</summary>
+    Unreadable,
+
+    /// <summary>A part of it was gone, and the build ran once more without it.</summary>
+    Broken,
+
+    /// <summary>It could not be written.</summary>
+    NotWritten,
+}
+
+/// <summary>How writing the cache ended, after the build.</summary>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+internal sealed record CacheExportResult
+{
+    /// <summary>True where the cache is written.</summary>
+    public bool Written { get; init; }
+
+    /// <summary>Why it is not; null also where there was nothing to write, since the build has failed.</summary>
+    public CacheProblem? Problem { get; init; }
 }
 
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
@@ -95,9 +131,6 @@ internal enum FailureClass
 
     /// <summary>The registry is busy or broken (429, 5xx).</summary>
     Registry,
-
-    /// <summary>A part of the build cache is missing.</summary>
-    Cache,
 
     /// <summary>Nothing recognised it.</summary>
     Unknown,

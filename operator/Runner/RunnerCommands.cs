@@ -20,10 +20,12 @@ internal static class RunnerCommands
     public static IReadOnlyList<Command> All(IProcessRunner processes, TextWriter log, TimeProvider time)
     {
         var git = new GitLookup(processes, log, time);
+        var probe = new BuilderProbe(processes, time);
         return
         [
             Verb<PrepareDescription>("prepare", "Find the commit that a branch or tag means.", DescriptionCheck.Problems, new PrepareVerb(git, log, time).RunAsync, log),
-            Verb<BuildDescription>("build", "Build one platform and push it by digest.", DescriptionCheck.Problems, new BuildVerb(processes, git, new BuilderProbe(processes, time), log, time).RunAsync, log),
+            Verb<BuildDescription>("build", "Build one platform and push it by digest.", DescriptionCheck.Problems, new BuildVerb(processes, git, probe, log, time).RunAsync, log),
+            Verb<ExportCacheDescription>("export-cache", "Write the remote cache of what the pod's other container has built.", DescriptionCheck.Problems, new ExportCacheVerb(processes, probe, log, time).RunAsync, log),
             Verb<PublishDescription>("publish", "Merge what the platforms pushed into one index and tag it.", DescriptionCheck.Problems, new PublishVerb(log, time).RunAsync, log),
         ];
     }

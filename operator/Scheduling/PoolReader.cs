@@ -49,6 +49,7 @@ internal sealed class PoolReader(IStore<V1Alpha1BuilderPool> pools, IStore<V1Pod
         if (owner is null || job.Metadata.Annotations is not { } notes) return null;
         if (!notes.TryGetValue(SlipwayApi.PlatformAnnotation, out var platform) || !notes.TryGetValue(SlipwayApi.BuilderUidAnnotation, out var builderUid)) return null;
         var build = new NamespacedName(job.Metadata.NamespaceProperty, owner.Name);
-        return new JobSlot(job.Metadata.Uid, IsLive(job), new HeldSlot(build, owner.Uid, platform, builderUid), SlipwayApi.AttemptOf(notes));
+        var buildKey = job.Metadata.Labels?.TryGetValue(SlipwayApi.BuildKeyLabel, out var key) is true ? key : "";
+        return new JobSlot(job.Metadata.Uid, IsLive(job), new HeldSlot(build, owner.Uid, platform, builderUid), SlipwayApi.AttemptOf(notes), buildKey);
     }
 }

@@ -54,10 +54,10 @@ internal sealed class PoolView(PoolPlatform? platform, TimeSpan idleAfter, IRead
 internal sealed record HeldSlot(NamespacedName Build, string BuildUid, string Platform, string BuilderUid);
 
 /// <summary>A build Job and the slot that it holds while it is live.</summary>
-internal sealed record JobSlot(string Uid, bool Live, HeldSlot Slot, int Attempt = 1)
+internal sealed record JobSlot(string Uid, bool Live, HeldSlot Slot, int Attempt = 1, string BuildKey = "")
 {
     /// <summary>It is what the request wanted a builder for.</summary>
-    public bool Answers(SlotRequest request) => Live && Attempt >= request.Attempt;
+    public bool Answers(SlotRequest request) => Live && Attempt >= request.Attempt && BuildKey == request.BuildKey;
 }
 
 /// <summary>How many builds run where, counted as they are granted.</summary>

@@ -22,6 +22,9 @@ internal sealed record SlotRequest
     /// <summary>Within the namespace: the higher one goes first.</summary>
     public int Priority { get; init; }
 
+    /// <summary>Which spec of the build it is for: a Job of another one still holds its slot, and answers nothing.</summary>
+    public string BuildKey { get; init; } = "";
+
     /// <summary>Which one it is, 1 for the first. A Job of one before it still holds its slot, and answers nothing.</summary>
     public int Attempt { get; init; } = 1;
 

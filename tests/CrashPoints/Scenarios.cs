@@ -116,14 +116,14 @@ internal static class Scenarios
         await stage.EndAsync();
     }
 
-    /// <summary>What the cache spoils is tried again, and the object goes when its time is over.</summary>
+    /// <summary>What the network spoils is tried again, and the object goes when its time is over.</summary>
     private static async Task AgainAsync(Stage stage)
     {
         await stage.StartOperatorAsync();
         await stage.FarmAsync();
         var build = await stage.Story.CreateInlineBuildAsync("hello");
         await stage.BuildingAsync(1, 0);
-        var failure = new RunFailure { Class = FailureClass.Cache, Reason = FailureReasons.CacheBlobMissing, Message = "A part of the cache is gone." };
+        var failure = new RunFailure { Class = FailureClass.Infrastructure, Reason = FailureReasons.BuilderUnreachable, Message = "The builder does not answer." };
         await stage.RunAsync(build, JobRoles.Build, new RunResult { Failure = failure, DurationSeconds = 3 });
         await Eventually.SoAsync("its second Job is there", () => stage.Player.JobsAsync(build), jobs => jobs.Count == 2);
         await stage.BuildingAsync(1, 0);

@@ -137,7 +137,15 @@ internal sealed class PoolRegistryValidator : AbstractValidator<PoolRegistry?>
 
 internal sealed class PoolCacheValidator : AbstractValidator<PoolCache?>
 {
-    public PoolCacheValidator() => RuleFor(cache => cache!.Registry).SetValidator(new PoolRegistryCacheValidator());
+    public PoolCacheValidator()
+    {
+        RuleFor(cache => cache!.Mode).OneOf("Max", "Min");
+        RuleFor(cache => cache!.Export).OneOf("Always", "Never");
+        RuleFor(cache => cache!.ExportFrom).SetValidator(new AllowedNamespacesValidator());
+        RuleFor(cache => cache!.Registry).SetValidator(new PoolRegistryCacheValidator());
+        RuleFor(cache => cache!.S3).SetValidator(new PoolS3CacheValidator());
+        RuleFor(cache => cache).Must(cache => cache!.Registry is null != cache.S3 is null).WithMessage(Messages.OneCache);
+    }
 }
 
 internal sealed class PoolRegistryCacheValidator : AbstractValidator<PoolRegistryCache?>
@@ -146,6 +154,19 @@ internal sealed class PoolRegistryCacheValidator : AbstractValidator<PoolRegistr
     {
         RuleFor(cache => cache!.Repository).Required().Repository(180);
         RuleFor(cache => cache!.CredentialsSecretRef).SetValidator(new LocalReferenceValidator());
+    }
+}
+
+internal sealed class PoolS3CacheValidator : AbstractValidator<PoolS3Cache?>
+{
+    public PoolS3CacheValidator()
+    {
+        RuleFor(cache => cache!.Bucket).Required().Length(63).Matching(Patterns.Bucket);
+        RuleFor(cache => cache!.Region).Required().Length(64).Matching(Patterns.DnsLabel);
+        RuleFor(cache => cache!.Prefix).Length(256).Matching(Patterns.KeyPrefix);
+        RuleFor(cache => cache!.EndpointUrl).Length(512).Matching(Patterns.EndpointUrl);
+        RuleFor(cache => cache!.CredentialsSecretRef).SetValidator(new LocalReferenceValidator());
+        RuleFor(cache => cache).Must(cache => cache!.UsePathStyle is not true || !string.IsNullOrEmpty(cache.EndpointUrl)).WithMessage(Messages.PathStyle);
     }
 }
 

@@ -147,7 +147,22 @@ internal sealed class BuildOutputValidator : AbstractValidator<BuildOutput?>
 
 internal sealed class BuildCacheValidator : AbstractValidator<BuildCache?>
 {
-    public BuildCacheValidator() => RuleFor(cache => cache!.Scope).Length(128).Matching(Patterns.CacheScope);
+    public BuildCacheValidator()
+    {
+        RuleFor(cache => cache!.Scope).Length(128).Matching(Patterns.CacheScope);
+        RuleFor(cache => cache!.Import).Count(0, 4);
+        RuleForEach(cache => cache!.Import).Required().SetValidator(new CacheSourceValidator());
+        RuleFor(cache => cache!.Export).OneOf("Always", "Never");
+    }
+}
+
+internal sealed class CacheSourceValidator : AbstractValidator<CacheSource?>
+{
+    public CacheSourceValidator()
+    {
+        RuleFor(source => source!.Scope).Required().Length(255).Matching(Patterns.CacheScopeOrImage);
+        RuleFor(source => source!.Namespace).Length(63).Matching(Patterns.DnsLabel);
+    }
 }
 
 internal sealed class BuildAttestationsValidator : AbstractValidator<BuildAttestations?>

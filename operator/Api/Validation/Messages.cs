@@ -19,6 +19,9 @@ internal static class Messages
     public const string Repository =
         "must be the registry's host, with a dot, a port or localhost, and a path: registry.example.com/team/app";
 
+    public const string OneCache = "must be exactly one of registry and s3";
+    public const string PathStyle = "usePathStyle needs endpointURL: BuildKit asks Amazon's own servers for bucket.endpoint/key alone";
+
     public const string SelectorAlone = "selector goes with from: Selector, and with it alone";
     public const string SelectorEmpty = "must not be empty: to admit every namespace, say from: All";
     public const string ExpressionValues = "values go with the operators In and NotIn, and with them alone";

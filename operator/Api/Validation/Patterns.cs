@@ -43,6 +43,13 @@ internal static class Patterns
 
     public const string CacheScope = "^" + PathPart + "(/" + PathPart + ")*$";
 
+    /// <summary>A scope that nobody has named is the image's repository, whose host may have a port.</summary>
+    public const string CacheScopeOrImage = "^" + PathPart + Port + "(/" + PathPart + ")*$";
+
+    public const string Bucket = "^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$";
+    public const string KeyPrefix = "^([A-Za-z0-9_.-]+/)+$";
+    public const string EndpointUrl = @"^https?://(" + Host + @"|\[[0-9a-fA-F:]+\])" + Port + "$";
+
     public const string WebScheme = "^https?://";
     public const string UserInfo = "^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*@";
     public const string GitUrl = @"^[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*@)?[A-Za-z0-9.-]+(:[0-9]{1,5})?/[^\x00-\x20\x7f?#,\\]+$";

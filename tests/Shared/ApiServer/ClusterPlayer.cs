@@ -62,7 +62,7 @@ internal sealed class ClusterPlayer(KubeClient client)
         return await StatusAsync(pod, new V1PodStatus
         {
             Phase = "Running",
-            ContainerStatuses = [Container(BuildObjects.ContainerName, new V1ContainerState { Running = new V1ContainerStateRunning() }, ready: true)],
+            ContainerStatuses = [Container(JobContainers.Runner, new V1ContainerState { Running = new V1ContainerStateRunning() }, ready: true)],
         });
     }
 
@@ -74,7 +74,7 @@ internal sealed class ClusterPlayer(KubeClient client)
         await StatusAsync(pod, new V1PodStatus
         {
             Phase = good ? "Succeeded" : "Failed",
-            ContainerStatuses = [Container(BuildObjects.ContainerName, new V1ContainerState { Terminated = ended }, ready: false)],
+            ContainerStatuses = [Container(JobContainers.Runner, new V1ContainerState { Terminated = ended }, ready: false)],
         });
         await StatusAsync(job, new V1JobStatus { Conditions = [new V1JobCondition { Type = good ? "Complete" : "Failed", Status = "True" }] });
     }

@@ -74,7 +74,6 @@ public sealed class AttemptsTests
     [Theory]
     [InlineData(nameof(FailureClass.Infrastructure), 3)]
     [InlineData(nameof(FailureClass.Registry), 3)]
-    [InlineData(nameof(FailureClass.Cache), 3)]
     [InlineData(nameof(FailureClass.Unknown), 2)]
     public void Plan_WhenItFailsEveryTime_EndsAfterTheRetries(string failureClass, int attempts)
     {
@@ -90,20 +89,6 @@ public sealed class AttemptsTests
         snapshot.Build.Status.Platforms![0].Attempts.ShouldBe(attempts);
         snapshot.Jobs.Count.ShouldBe(attempts);
         snapshot.Jobs.Select(job => job.Name).Distinct().Count().ShouldBe(attempts);
-    }
-
-    [Fact]
-    public void Plan_WhenTheCacheHasHoles_BuildsWithoutIt()
-    {
-        var (snapshot, amd64, _) = BothRunning();
-        var failed = snapshot.Replace(amd64.Ended(Failed(FailureClass.Cache, FailureReasons.CacheBlobMissing)));
-
-        var again = BuildPlanner.Plan(failed.After(BuildPlanner.Plan(failed)).Later(LongEnough).Granted(Amd64));
-
-        var description = RunnerJson.Deserialize<BuildDescription>(again.Creates.ShouldHaveSingleItem().Spec.Template.Spec.Containers[0].Args[2]);
-        description.NoCache.ShouldBeTrue();
-        description.Cache!.Import.ShouldBeFalse();
-        description.Cache.Export.ShouldBeTrue();
     }
 
     [Fact]

@@ -152,6 +152,30 @@ internal static class BuildFixture
 
     public static BuildJob Ended(this BuildJob job, RunResult result) => job.EndedWith(RunnerJson.Serialize(result), result.Failure is null ? 0 : 1);
 
+    /// <summary>As <see cref="Ended(BuildJob, RunResult)"/>, and so has the container that writes the cache.</summary>
+    public static BuildJob Ended(this BuildJob job, RunResult result, CacheExportResult export)
+    {
+        var ended = job.Ended(result);
+        ended.Pods[0].Status.ContainerStatuses.Add(Cache(new V1ContainerState
+        {
+            Terminated = new V1ContainerStateTerminated { ExitCode = 0, Message = RunnerJson.Serialize(new RunResult { CacheExport = export }) },
+        }));
+        return ended;
+    }
+
+    /// <summary>The container that builds has ended, and the one that writes the cache runs on.</summary>
+    public static BuildJob RunnerEnded(this BuildJob job, RunResult result)
+    {
+        var ended = job.Ended(result);
+        var pod = ended.Pods[0];
+        pod.Status.Phase = "Running";
+        pod.Status.ContainerStatuses[0].State.Terminated.FinishedAt = Now.UtcDateTime;
+        pod.Status.ContainerStatuses.Add(Cache(new V1ContainerState { Running = new V1ContainerStateRunning() }));
+        return ended;
+    }
+
+    private static V1ContainerStatus Cache(V1ContainerState state) => new() { Name = JobContainers.Cache, State = state, Image = "", ImageID = "", Ready = false, RestartCount = 0 };
+
     public static BuildJob EndedWith(this BuildJob job, string message, int exitCode, string? reason = null) => job with
     {
         Pods = [Pod(job.Job, exitCode == 0 ? "Succeeded" : "Failed", new V1ContainerState { Terminated = new V1ContainerStateTerminated { ExitCode = exitCode, Message = message, Reason = reason } })],
@@ -193,11 +217,11 @@ internal static class BuildFixture
     private static V1Pod Pod(V1Job job, string phase, V1ContainerState? state) => new()
     {
         Metadata = new V1ObjectMeta { Name = $"{job.Metadata.Name}-x", NamespaceProperty = "team-a", CreationTimestamp = job.Metadata.CreationTimestamp, Labels = job.Metadata.Labels },
-        Spec = new V1PodSpec { Containers = [new V1Container { Name = BuildObjects.ContainerName, Image = job.Spec.Template.Spec.Containers[0].Image }] },
+        Spec = new V1PodSpec { Containers = [new V1Container { Name = JobContainers.Runner, Image = job.Spec.Template.Spec.Containers[0].Image }] },
         Status = new V1PodStatus
         {
             Phase = phase,
-            ContainerStatuses = state is null ? null : [new V1ContainerStatus { Name = BuildObjects.ContainerName, State = state, Image = "", ImageID = "", Ready = false, RestartCount = 0 }],
+            ContainerStatuses = state is null ? null : [new V1ContainerStatus { Name = JobContainers.Runner, State = state, Image = "", ImageID = "", Ready = false, RestartCount = 0 }],
         },
     };
 }

@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using k8s.Models;
 using Slipway.Api;
 using Slipway.Builds;
+using Slipway.Cache;
 using Slipway.Runner;
 using static Slipway.Tests.Unit.Builds.BuildFixture;
 
@@ -24,8 +25,6 @@ public sealed class BuildObjectsTests
     public void Job_WhoeverRunsIt_PassesPodSecurityRestricted(string name)
     {
         var pod = Job(name).Spec.Template.Spec;
-        var container = pod.Containers.ShouldHaveSingleItem();
-
         pod.HostNetwork.ShouldBeNull();
         pod.HostPID.ShouldBeNull();
         pod.HostIPC.ShouldBeNull();
@@ -33,11 +32,16 @@ public sealed class BuildObjectsTests
         pod.SecurityContext.RunAsUser.ShouldNotBe(0);
         pod.SecurityContext.SeccompProfile.Type.ShouldBe("RuntimeDefault");
         pod.Volumes.ShouldAllBe(volume => volume.Secret != null || volume.ConfigMap != null || volume.EmptyDir != null);
-        container.SecurityContext.AllowPrivilegeEscalation.ShouldBe(false);
-        container.SecurityContext.Capabilities.Drop.ShouldBe(["ALL"]);
-        container.SecurityContext.Capabilities.Add.ShouldBeNull();
-        container.SecurityContext.Privileged.ShouldBeNull();
-        container.SecurityContext.ReadOnlyRootFilesystem.ShouldBe(true);
+        pod.InitContainers.ShouldBeNull();
+        pod.Containers.ShouldNotBeEmpty();
+        foreach (var container in pod.Containers)
+        {
+            container.SecurityContext.AllowPrivilegeEscalation.ShouldBe(false);
+            container.SecurityContext.Capabilities.Drop.ShouldBe(["ALL"]);
+            container.SecurityContext.Capabilities.Add.ShouldBeNull();
+            container.SecurityContext.Privileged.ShouldBeNull();
+            container.SecurityContext.ReadOnlyRootFilesystem.ShouldBe(true);
+        }
     }
 
     [Theory, MemberData(nameof(Jobs))]
@@ -60,11 +64,65 @@ public sealed class BuildObjectsTests
     }
 
     [Fact]
-    public void PodsDeadline_OfAPlatform_IsAMinuteLaterThanTheRunnersOwn()
+    public void PodsDeadline_OfAPlatform_IsAMinuteLaterThanTheRunnersOwnAndTheTimeForTheCache()
     {
         var job = Job("platform");
+        var export = RunnerJson.Deserialize<ExportCacheDescription>(job.Spec.Template.Spec.Containers[1].Args[2]);
+
+        job.Spec.Template.Spec.ActiveDeadlineSeconds.ShouldBe(DescriptionOf(job).TimeoutSeconds + 60 + export.TimeoutSeconds + 60);
+    }
+
+    [Fact]
+    public void PodsDeadline_OfAPlatformThatWritesNoCache_IsAMinuteLaterThanTheRunnersOwn()
+    {
+        var job = JobWith(new PoolCache { Export = "Never", Registry = Pool().Spec.Cache!.Registry });
 
         job.Spec.Template.Spec.ActiveDeadlineSeconds.ShouldBe(DescriptionOf(job).TimeoutSeconds + 60);
+        job.Spec.Template.Spec.Containers.ShouldHaveSingleItem();
+    }
+
+    /// <summary>The build's own name, then the sibling's, then what it was told to read.</summary>
+    [Fact]
+    public void Job_OfAPoolWithABucket_NamesItAndNoKey()
+    {
+        var job = JobWith(new PoolCache { Mode = "Min", S3 = new PoolS3Cache { Bucket = "acme", Region = "eu-central-1", Prefix = "app/", CredentialsSecretRef = new LocalReference { Name = "s3" } } });
+
+        var cache = DescriptionOf(job).Cache!;
+        cache.ShouldBe(cache with { Mode = "min", CredentialsSecret = "s3", Registry = null });
+        cache.S3.ShouldBe(new S3CacheDescription { Bucket = "acme", Region = "eu-central-1", Prefix = "app/", CredentialsDirectory = "/run/slipway/cache" });
+        cache.Name.ShouldBe(CacheNames.Name("team-a", "registry.example.com/team-a/hello", Platform.Parse(Amd64)));
+        cache.Others.ShouldBe([CacheNames.Name("team-a", "registry.example.com/team-a/hello", Platform.Parse(Arm64)), CacheNames.Name("main", "app", Platform.Parse(Amd64))]);
+        var volume = job.Spec.Template.Spec.Volumes.Single(mounted => mounted.Secret?.SecretName == "s3");
+        volume.Secret.Optional.ShouldBe(true);
+        job.Spec.Template.Spec.Containers.ShouldAllBe(container => container.Env == null && container.VolumeMounts.Any(mount => mount.Name == volume.Name));
+    }
+
+    [Theory]
+    [InlineData(null, "Always", "Always", true)]
+    [InlineData("Same", "Always", "Always", false)]
+    [InlineData("All", "Always", "Always", true)]
+    [InlineData("trusted", "Always", "Always", true)]
+    [InlineData("other", "Always", "Always", false)]
+    [InlineData("All", "Never", "Always", false)]
+    [InlineData("All", "Always", "Never", false)]
+    public void Job_OfABuildThatThePoolDoesNotLetWrite_OnlyReads(string? from, string pool, string build, bool writes)
+    {
+        var selector = from is "trusted" or "other" ? new V1LabelSelector { MatchLabels = new Dictionary<string, string> { ["trust"] = from } } : null;
+        var allowed = from is null ? null : new AllowedNamespaces { From = selector is null ? from : "Selector", Selector = selector };
+
+        var job = JobWith(Pool().Spec.Cache! with { Export = pool, ExportFrom = allowed }, build);
+
+        DescriptionOf(job).Cache.ShouldNotBeNull();
+        (DescriptionOf(job).HandoverDirectory is not null).ShouldBe(writes);
+        (job.Spec.Template.Spec.Containers.Count == 2).ShouldBe(writes);
+    }
+
+    private static V1Job JobWith(PoolCache cache, string export = "Always")
+    {
+        var build = OfCommit(Amd64, Arm64);
+        build = build with { Spec = build.Spec with { Cache = new BuildCache { Export = export, Import = [new CacheSource { Scope = "app", Namespace = "main" }] } } };
+        var snapshot = Snapshot(build) with { Pool = Pool() with { Spec = Pool().Spec with { Cache = cache } }, NamespaceLabels = new Dictionary<string, string> { ["trust"] = "trusted" } };
+        return BuildPlanner.Plan(snapshot.Granted(Amd64)).Creates.ShouldHaveSingleItem();
     }
 
     [Fact]

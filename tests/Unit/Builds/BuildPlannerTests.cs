@@ -282,7 +282,7 @@ public sealed class BuildPlannerTests
         plan.Status.Status(Conditions.Succeeded).ShouldBe("False");
         plan.Status.Failure!.Class.ShouldBe("User");
         plan.Status.Failure.Step.ShouldBe("[build 3/5] RUN make");
-        plan.Status.Failure.Log.ShouldBe($"kubectl logs -n team-a job/{amd64.Name}");
+        plan.Status.Failure.Log.ShouldBe($"kubectl logs -n team-a job/{amd64.Name} -c runner");
         deleted.ShouldBe([arm64]);
         plan.Status.Platforms!.Select(platform => platform.Phase).ShouldBe([PlatformPhases.Failed, PlatformPhases.Cancelled]);
     }
@@ -726,7 +726,7 @@ public sealed class BuildPlannerTests
     {
         var snapshot = Published();
         var amd64 = snapshot.Jobs.Single(job => job.Platform == Amd64);
-        var missing = Pushed("a") with { Cache = new CacheResult { Steps = 12, CredentialsMissing = true } };
+        var missing = Pushed("a") with { Cache = new CacheResult { Steps = 12, Problem = new CacheProblem(CacheProblemKind.CredentialsMissing, "The Secret is not here.") } };
         var build = snapshot.Build with { Status = snapshot.Build.Status! with { Platforms = null } };
 
         var plan = BuildPlanner.Plan(snapshot.Replace(amd64.Ended(missing)) with { Build = build });

@@ -98,7 +98,7 @@ internal static class LifeFixture
         var state = to is { } end
             ? new k8s.Models.V1ContainerState { Terminated = new k8s.Models.V1ContainerStateTerminated { FinishedAt = At(end) } }
             : new k8s.Models.V1ContainerState { Running = new k8s.Models.V1ContainerStateRunning() };
-        var pod = new k8s.Models.V1Pod { Status = new k8s.Models.V1PodStatus { ContainerStatuses = [new k8s.Models.V1ContainerStatus { Name = BuildObjects.ContainerName, State = state }] } };
+        var pod = new k8s.Models.V1Pod { Status = new k8s.Models.V1PodStatus { ContainerStatuses = [new k8s.Models.V1ContainerStatus { Name = JobContainers.Runner, State = state }] } };
         return new BuildJob(
             new k8s.Models.V1Job
             {

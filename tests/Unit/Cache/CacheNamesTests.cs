@@ -1,5 +1,6 @@
 using Slipway.Api;
 using Slipway.Cache;
+using Slipway.Registry;
 
 namespace Slipway.Tests.Unit.Cache;
 
@@ -8,24 +9,30 @@ public sealed class CacheNamesTests
     private static readonly Platform Arm64 = Platform.Parse("linux/arm64");
 
     [Fact]
-    public void Reference_OfAPlainScope_IsReadable() =>
-        CacheNames.Reference("registry.example.com/cache", "team-a", "team/app", Arm64).ShouldBe("registry.example.com/cache/team-a/team/app:linux-arm64");
+    public void Name_OfAScope_IsReadable() => CacheNames.Name("team-a", "team/app", Arm64).ShouldMatch("^team-a-team-app-linux-arm64-[0-9a-f]{12}$");
 
     [Fact]
-    public void Reference_OfTwoPlatforms_IsNotShared() =>
-        CacheNames.Reference("r.example.com/c", "ns", "s", Arm64).ShouldNotBe(CacheNames.Reference("r.example.com/c", "ns", "s", Platform.Parse("linux/amd64")));
+    public void Name_OfTwoPlatforms_IsNotShared() => CacheNames.Name("ns", "s", Arm64).ShouldNotBe(CacheNames.Name("ns", "s", Platform.Parse("linux/amd64")));
+
+    [Theory]
+    [InlineData("a-b", "c", "a", "b-c")]
+    [InlineData("a", "b/c", "a", "b-c")]
+    [InlineData("a", "b.c", "a", "b_c")]
+    public void Name_OfScopesThatReadTheSame_IsNotShared(string space, string scope, string otherSpace, string otherScope) =>
+        CacheNames.Name(space, scope, Arm64).ShouldNotBe(CacheNames.Name(otherSpace, otherScope, Arm64));
 
     [Theory]
     [InlineData("registry.example.com:5000/team/app")]
     [InlineData("Team/App")]
-    [InlineData("a//b")]
     [InlineData("../../etc")]
-    [InlineData("-x-")]
-    public void Reference_OfAScopeThatIsNoPath_IsAPathAndStaysUnique(string scope)
+    [InlineData("-x-;y")]
+    [InlineData("a-very-long-scope/a-very-long-scope/a-very-long-scope/a-very-long-scope/a-very-long-scope/a-very-long-scope/a-very-long-scope/a-very-long-scope")]
+    public void Name_OfAnyScope_IsATagAndStaysUnique(string scope)
     {
-        var reference = CacheNames.Reference("r.example.com/c", "ns", scope, Arm64);
+        var name = CacheNames.Name("ns", scope, Arm64);
 
-        reference.ShouldMatch("^r\\.example\\.com/c/ns/([a-z0-9]+([._-][a-z0-9]+)*/)*[a-z0-9]+([._-][a-z0-9]+)*:linux-arm64$");
-        reference.ShouldNotBe(CacheNames.Reference("r.example.com/c", "ns", scope + "x", Arm64));
+        ImageReference.IsTag(name).ShouldBeTrue(name);
+        name.ShouldMatch("^[a-z0-9]+(-[a-z0-9]+)*$");
+        name.ShouldNotBe(CacheNames.Name("ns", scope + "x", Arm64));
     }
 }

@@ -31,7 +31,7 @@ internal sealed class PolicyEvaluator(V1NetworkPolicy policy)
 
     private static bool IsIn(string cidr, NetworkPlace place) => IPNetwork.Parse(cidr).Contains(IPAddress.Parse(place.Address));
 
-    private static bool Matches(V1LabelSelector selector, IReadOnlyDictionary<string, string> labels) => PoolAdmission.Matches(selector, labels);
+    private static bool Matches(V1LabelSelector selector, IReadOnlyDictionary<string, string> labels) => NamespaceSelection.Matches(selector, labels);
 
     private static bool HasPort(IList<V1NetworkPolicyPort>? ports, int port, string protocol) =>
         ports is null || ports.Any(item => item.Protocol == protocol && item.Port.Value == $"{port}");

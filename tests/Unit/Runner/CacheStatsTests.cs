@@ -15,7 +15,7 @@ public class CacheStatsTests
     [InlineData("resolve image config for docker-image://docker.io/docker/dockerfile:1")]
     [InlineData("docker-image://docker.io/docker/dockerfile:1@sha256:aa")]
     [InlineData("[linux/amd64] generating sbom using docker.io/docker/buildkit-syft-scanner:stable-1")]
-    public void Of_WhenAVertexIsNoStepOfTheDockerfile_LeavesItOut(string name) => Stats(name).ShouldBe(new CacheResult { Imported = name.StartsWith("importing", StringComparison.Ordinal) });
+    public void Of_WhenAVertexIsNoStepOfTheDockerfile_LeavesItOut(string name) => Stats(name).ShouldBe(new CacheResult());
 
     [Theory]
     [InlineData("[build 2/3] RUN make")]

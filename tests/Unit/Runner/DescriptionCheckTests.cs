@@ -21,14 +21,26 @@ public class DescriptionCheckTests
         ["buildArgs"] = build => build with { BuildArgs = [new("A=B", "c")] },
         ["output.image"] = build => build with { Output = build.Output with { Image = "r.example/a,push=false" } },
         ["output.tags"] = build => build with { Publish = true },
-        ["cache.reference"] = build => build with { Cache = new RegistryCacheDescription { Reference = "r.example/a" } },
-        ["cache.mode"] = build => build with { Cache = new RegistryCacheDescription { Reference = "r.example/a:b", Mode = "all" } },
+        ["cache.name"] = build => build with { Cache = RunnerSamples.Full.Cache! with { Name = "a;b" } },
+        ["cache.name or cache.others"] = build => build with { Cache = RunnerSamples.Full.Cache! with { Others = ["a,b"] } },
+        ["cache.mode"] = build => build with { Cache = RunnerSamples.Full.Cache! with { Mode = "all" } },
+        ["exactly one of cache.registry"] = build => build with { Cache = new CacheDescription { Name = "x" } },
+        ["cache.registry.repository"] = build => build with { Cache = new CacheDescription { Name = "x", Registry = new RegistryCacheDescription { Repository = "r.example/a:b" } } },
+        ["s3.bucket"] = build => InBucket(build, bucket => bucket with { Bucket = "a\nb" }),
+        ["s3.prefix"] = build => InBucket(build, bucket => bucket with { Prefix = "app" }),
+        ["s3.endpointUrl"] = build => InBucket(build, bucket => bucket with { EndpointUrl = "https://u:p@s3.example.com" }),
+        ["s3.usePathStyle"] = build => InBucket(build, bucket => bucket with { EndpointUrl = null }),
+        ["s3.touchRefreshSeconds"] = build => InBucket(build, bucket => bucket with { TouchRefreshSeconds = 0 }),
+        ["handoverDirectory"] = build => build with { HandoverDirectory = "run" },
         ["attestations.provenance"] = build => build with { Attestations = new AttestationDescription { Provenance = "Max" } },
         ["attestations.sbomGenerator"] = build => build with { Attestations = new AttestationDescription { SbomGenerator = "a b" } },
         ["attestations.format"] = build => build with { Attestations = new AttestationDescription { Format = "Auto" } },
         ["traceParent"] = build => build with { TraceParent = "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01" },
         ["timeoutSeconds"] = build => build with { TimeoutSeconds = 0 },
     };
+
+    private static BuildDescription InBucket(BuildDescription build, Func<S3CacheDescription, S3CacheDescription> change) =>
+        build with { Cache = RunnerSamples.InBucket.Cache! with { S3 = change(RunnerSamples.InBucket.Cache.S3!) } };
 
     public static TheoryData<string> Fields => [.. BadBuilds.Keys];
 

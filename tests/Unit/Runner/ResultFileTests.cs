@@ -69,14 +69,14 @@ public class ResultFileTests
             Gen.Enum<FailureClass>(), Text(20_000), Gen.OneOf(Gen.Const((string?)null), Text(20_000).Select(text => (string?)text)), Gen.Int,
             (kind, message, step, code) => new RunFailure { Class = kind, Reason = new string('R', 64), Message = message, Step = step, ExitCode = code });
         var results = Gen.Select(
-            attestation.List[0, 16], Gen.OneOf(Gen.Const((RunFailure?)null), failure.Select(one => (RunFailure?)one)), Gen.Bool, Gen.Int[0, 100_000],
-            (attestations, failed, flag, steps) => new RunResult
+            attestation.List[0, 16], Gen.OneOf(Gen.Const((RunFailure?)null), failure.Select(one => (RunFailure?)one)), Gen.Bool, Gen.Int[0, 100_000], Text(2000),
+            (attestations, failed, flag, steps, message) => new RunResult
             {
                 Commit = new string('c', 64),
                 IndexDigest = Digest,
                 ImageDigest = Digest,
                 Attestations = attestations,
-                Cache = new CacheResult { Steps = steps, Cached = steps, Imported = flag, CredentialsMissing = flag },
+                Cache = new CacheResult { Steps = steps, Cached = steps, Imported = flag, Problem = flag ? new CacheProblem(CacheProblemKind.Broken, message) : null },
                 Published = flag,
                 DurationSeconds = int.MaxValue,
                 Failure = failed,
@@ -88,7 +88,8 @@ public class ResultFileTests
                 var json = ResultFile.Fit(result);
                 Encoding.UTF8.GetByteCount(json).ShouldBeLessThanOrEqualTo(ResultFile.MaxBytes);
                 var read = RunnerJson.Deserialize<RunResult>(json);
-                (read.Commit, read.IndexDigest, read.ImageDigest, read.Published, read.Cache).ShouldBe((result.Commit, result.IndexDigest, result.ImageDigest, result.Published, result.Cache));
+                (read.Commit, read.IndexDigest, read.ImageDigest, read.Published).ShouldBe((result.Commit, result.IndexDigest, result.ImageDigest, result.Published));
+                (read.Cache! with { Problem = null }, read.Cache!.Problem?.Kind).ShouldBe((result.Cache! with { Problem = null }, result.Cache.Problem?.Kind));
                 (read.Failure?.Class, read.Failure?.Reason, read.Failure?.ExitCode).ShouldBe((result.Failure?.Class, result.Failure?.Reason, result.Failure?.ExitCode));
                 (read.Attestations!.Count + (read.AttestationsOmitted ?? 0)).ShouldBe(result.Attestations!.Count);
             },

@@ -1,4 +1,5 @@
 using Slipway.Runner;
+using Slipway.S3;
 
 namespace Slipway.Tests.Unit.Runner;
 
@@ -32,7 +33,12 @@ internal static class RunnerSamples
         Dockerfile = "build/Dockerfile",
         Target = "runtime",
         BuildArgs = [new("VERSION", "1.4.2"), new("EMPTY", ""), new("ODD", "a=b, \"c\"\nd")],
-        Cache = new RegistryCacheDescription { Reference = "registry.example.com/cache:team-a-app-linux-arm64" },
+        Cache = new CacheDescription
+        {
+            Name = "team-a-app-linux-arm64-1",
+            Others = ["team-a-app-linux-amd64-1", "team-a-main-linux-arm64-1"],
+            Registry = new RegistryCacheDescription { Repository = "registry.example.com/cache" },
+        },
         Attestations = new AttestationDescription { SbomGenerator = "mirror.internal/scanner:1", BuilderId = "https://slipway.dev/pools/builders/farm,1" },
         Output = Build.Output with { Ca = "PEM" },
     };
@@ -44,7 +50,25 @@ internal static class RunnerSamples
         ContextDirectory = "/run/slipway/context",
         Attestations = new AttestationDescription { Provenance = "none", Sbom = false },
         Output = new OutputDescription { Image = "debian-like", PlainHttp = true },
-        Cache = new RegistryCacheDescription { Reference = "docker.io/team/cache:x", Mode = "min", Import = false },
-        NoCache = true,
+        Cache = new CacheDescription { Name = "x", Mode = "min", Registry = new RegistryCacheDescription { Repository = "docker.io/team/cache" } },
+    };
+
+    public static BuildDescription InBucket => Build with
+    {
+        Cache = new CacheDescription
+        {
+            Name = "team-a-app-linux-arm64-1",
+            Others = ["team-a-app-linux-amd64-1"],
+            CredentialsSecret = "s3",
+            S3 = new S3CacheDescription { Bucket = "acme-cache", Region = "us-east-1", Prefix = "app/", EndpointUrl = "https://s3.example.com:9000", UsePathStyle = true, TouchRefreshSeconds = 86400 },
+        },
+    };
+
+    public static Solve Solve(BuildDescription build, S3Keys? keys = null) => new()
+    {
+        Build = build,
+        Files = new BuildctlFiles { Metadata = "/tmp/run/metadata.json", Ref = "/tmp/run/ref", RegistryCa = build.Output.Ca is null ? null : "/tmp/run/registry-ca.pem" },
+        Environment = new Dictionary<string, string>(),
+        Cache = build.Cache is null ? null : new CacheAccess(build.Cache) { Keys = keys },
     };
 }

@@ -70,6 +70,8 @@ public sealed class SolveEndTests : IDisposable
 
         public Task<bool> AnswersAsync(BuilderEndpoint builder, CancellationToken token) => throw new InvalidOperationException("the workers were asked for");
 
+        public Task<bool> ForgetAsync(BuilderEndpoint builder, CancellationToken token) => throw new InvalidOperationException("it was told to forget");
+
         public Task<bool?> IsSolvingAsync(BuilderEndpoint builder, string reference, CancellationToken token)
         {
             Asked.Add(reference);

@@ -21,6 +21,7 @@ public sealed class VerbTests : IAsyncLifetime
     private readonly SemaphoreSlim _probed = new(0);
     private FakeRegistry _registry = null!;
     private readonly ConcurrentQueue<bool> _solving = new();
+    private readonly IBuilderProbe _probe = Substitute.For<IBuilderProbe>();
     private bool _answers = true;
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -236,9 +237,11 @@ public sealed class VerbTests : IAsyncLifetime
     [Fact]
     public async Task Build_WhenTheCacheSecretIsMissing_BuildsWithoutTheCacheAndSaysSo()
     {
-        var cache = new RegistryCacheDescription { Reference = "registry.example.com/cache:x", CredentialsDirectory = _folder.Path };
+        var cache = new CacheDescription { Name = "x", CredentialsSecret = "push", Registry = new RegistryCacheDescription { Repository = "registry.example.com/cache", CredentialsDirectory = _folder.Path } };
         var (result, process) = await BuildAsync(Build() with { Cache = cache }, Succeed);
-        result.Cache!.CredentialsMissing.ShouldBeTrue();
+        result.Failure.ShouldBeNull();
+        result.Cache!.Problem!.Kind.ShouldBe(CacheProblemKind.CredentialsMissing);
+        result.Cache.Problem.Message.ShouldContain("Secret push");
         process.Command.Arguments.ShouldNotContain("--import-cache");
         process.Command.Arguments.ShouldNotContain("--export-cache");
     }
@@ -254,7 +257,7 @@ public sealed class VerbTests : IAsyncLifetime
         var build = Build() with
         {
             Output = Output() with { CredentialsDirectory = _folder.Path },
-            Cache = new RegistryCacheDescription { Reference = "cache.example/c:x", CredentialsDirectory = cacheFolder.Path },
+            Cache = new CacheDescription { Name = "x", Registry = new RegistryCacheDescription { Repository = "cache.example/c", CredentialsDirectory = cacheFolder.Path } },
         };
         var (result, process) = await BuildAsync(build, process =>
         {
@@ -307,6 +310,63 @@ public sealed class VerbTests : IAsyncLifetime
         result.Cache.ShouldNotBeNull();
     }
 
+    private const string BlobGone = """
+        {"vertexes":[{"digest":"a","name":"[2/2] RUN make","started":"2026-01-01T00:00:00Z","completed":"2026-01-01T00:00:01Z","error":"failed to copy: operation error S3: GetObject, https response error StatusCode: 404, api error NoSuchKey"}]}
+        ERROR: failed to solve: failed to copy: operation error S3: GetObject, https response error StatusCode: 404, api error NoSuchKey
+
+        """;
+
+    [Fact]
+    public async Task Build_WhenABlobOfTheCacheIsGone_BuildsOnceMoreWithoutItInTheSamePod()
+    {
+        var (result, started) = await RunAsync(Build() with { Cache = RunnerSamples.Full.Cache }, process =>
+        {
+            if (process.Command.Arguments.Contains("--import-cache")) process.Say(error: BlobGone).End(1);
+            else Succeed(process);
+        });
+
+        result.Failure.ShouldBeNull();
+        result.IndexDigest.ShouldBe(Index.Digest);
+        started.Count.ShouldBe(2);
+        started[1].Command.Arguments.ShouldContain("--no-cache", "the builder may still hold what it imported");
+        result.Cache!.Problem!.Kind.ShouldBe(CacheProblemKind.Broken);
+        result.Cache.Imported.ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task Build_WhenABlobIsGoneAndThereIsNoCache_IsNotBuiltAgain()
+    {
+        var (result, started) = await RunAsync(Build(), process => process.Say(error: BlobGone).End(1));
+        result.Failure.ShouldNotBeNull();
+        started.Count.ShouldBe(1);
+    }
+
+    /// <summary>It keeps them with the history of its builds, for everybody who may list that.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Build_WhenTheBuilderWasToldKeysOfABucket_HasItForgetThem(bool succeeds)
+    {
+        _folder.Write("AWS_ACCESS_KEY_ID", "id");
+        _folder.Write("AWS_SECRET_ACCESS_KEY", "secret");
+        var cache = RunnerSamples.InBucket.Cache!;
+        var (_, started) = await RunAsync(Build() with { Cache = cache with { S3 = cache.S3! with { EndpointUrl = $"http://{_registry.Host}", CredentialsDirectory = _folder.Path } } }, process =>
+        {
+            if (succeeds) Succeed(process);
+            else process.End(1);
+        });
+
+        started[0].Argument("--import-cache").ShouldContain("secret_access_key=secret");
+        await _probe.Received(1).ForgetAsync(RunnerSamples.Build.Builder, Arg.Any<CancellationToken>());
+    }
+
+    [Fact]
+    public async Task Build_WhenTheCacheIsInARegistry_LeavesTheBuildersHistory()
+    {
+        await RunAsync(Build() with { Cache = RunnerSamples.Full.Cache }, Succeed);
+        await _probe.DidNotReceiveWithAnyArgs().ForgetAsync(default!, Arg.Any<CancellationToken>());
+    }
+
     private const string RefusedForm = """
         {"vertexes":[{"digest":"a","name":"[2/2] RUN make","started":"2026-01-01T00:00:00Z","completed":"2026-01-01T00:00:01Z"}]}
         ERROR: failed to solve: failed to push registry.example.com/team/app: denied: unknown manifest class for application/vnd.oci.empty.v1+json
@@ -356,13 +416,14 @@ public sealed class VerbTests : IAsyncLifetime
     [Fact]
     public async Task Build_WhenItDistrustsTheCacheAndPushesTheOlderForm_RunsTheStepsOnce()
     {
-        var (result, started) = await RunAsync(Build() with { NoCache = true }, process =>
+        var (result, started) = await RunAsync(Build() with { Cache = RunnerSamples.Full.Cache }, process =>
         {
             if (process.Argument("--output").Contains("oci-artifact=false", StringComparison.Ordinal)) Succeed(process);
-            else process.Say(error: RefusedForm).End(1);
+            else process.Say(error: process.Command.Arguments.Contains("--no-cache") ? RefusedForm : BlobGone).End(1);
         });
         result.Failure.ShouldBeNull();
-        started.Select(process => process.Command.Arguments.Contains("--no-cache")).ShouldBe([true, false]);
+        started.Select(process => process.Command.Arguments.Contains("--no-cache")).ShouldBe([false, true, false]);
+        started.Select(process => process.Command.Arguments.Contains("--import-cache")).ShouldBe([true, false, false]);
     }
 
     [Fact]
@@ -663,7 +724,8 @@ public sealed class VerbTests : IAsyncLifetime
 
     private IBuilderProbe Probe()
     {
-        var probe = Substitute.For<IBuilderProbe>();
+        var probe = _probe;
+        probe.ForgetAsync(default!, default).ReturnsForAnyArgs(true);
         probe.AnswersAsync(default!, default).ReturnsForAnyArgs(_ =>
         {
             _probed.Release();

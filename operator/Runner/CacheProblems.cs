@@ -1,0 +1,92 @@
+using System.Text.RegularExpressions;
+using Slipway.S3;
+
+namespace Slipway.Runner;
+
+/// <summary>
+/// Tells from buildctl's words what was wrong with the remote cache. A message names what the description names and never quotes
+/// the text, which may hold a secret.
+/// </summary>
+internal static partial class CacheProblems
+{
+    public static CacheProblem CredentialsMissing(CacheDescription cache) => new(CacheProblemKind.CredentialsMissing, cache switch
+    {
+        { CredentialsSecret: { } secret, S3: not null } => $"The Secret {secret} of the pool's cache is not in this namespace, or has no AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
+        { CredentialsSecret: { } secret } => $"The Secret {secret} of the pool's cache is not in this namespace, or has no .dockerconfigjson.",
+        _ => "The pool's cache wants a cloud identity, and this Job's ServiceAccount (spec.job.serviceAccountName) has none.",
+    });
+
+    /// <summary>The Job has a cloud identity, and its cloud gives no keys for it.</summary>
+    public static CacheProblem NoKeys(S3Exception refused) => new(CacheProblemKind.CredentialsMissing,
+        $"The cloud gives this Job's ServiceAccount (spec.job.serviceAccountName) no keys for the pool's cache ({refused.Fault}): check the role that it is bound to.");
+
+    /// <summary>
+    /// A cache that is not there yet is none. BuildKit goes on without what it cannot import, and says so in the step that was to
+    /// import it alone.
+    /// </summary>
+    public static CacheProblem? OfImport(SolveOutcome outcome) =>
+        outcome.Solve is not { Imports: true, Cache: { } access } ? null
+        : outcome.Progress.Vertices.Where(vertex => vertex is { IsCacheImport: true, Error: { } error } && !Absent().IsMatch(error)).Select(vertex => vertex.Error!).FirstOrDefault() is { } error
+            ? new(CacheProblemKind.Unreadable, $"The build's cache could not be read: {Explanation(error, access.Cache)}")
+        : null;
+
+    /// <summary>What the manifest promised was needed and not to be had: that fails the solve, in whatever step needs it first.</summary>
+    public static CacheProblem? OfBuild(SolveOutcome outcome) =>
+        outcome is not { Refused: true, Solve: { Imports: true, Cache: { } access } } || !IsOfCache(outcome.Errors, access.Cache, outcome.Solve.WritesCache) ? null
+        : new(CacheProblemKind.Broken, MissingBlob().IsMatch(outcome.Errors)
+            ? "A part of the build's cache is gone from where it is kept."
+            : $"A part of the build's cache could not be fetched: {Explanation(outcome.Errors, access.Cache)}");
+
+    public static CacheExportResult OfExport(SolveOutcome outcome, Deadline deadline) => outcome.Succeeded
+        ? new CacheExportResult { Written = true }
+        : NotWritten(outcome.Refused ? Explanation(outcome.Errors, outcome.Solve.Cache!.Cache) : outcome.Failure(deadline)!.Message);
+
+    public static CacheExportResult NotWritten(string why) => new() { Problem = new(CacheProblemKind.NotWritten, $"The build's cache was not written: {why}") };
+
+    /// <summary>What a solve that writes the cache says of bucket and registry is mostly of writing: there, only what is gone counts.</summary>
+    private static bool IsOfCache(string text, CacheDescription cache, bool writes) =>
+        (MissingBlob().IsMatch(text) && !NoBucket().IsMatch(text))
+        || (!writes && cache.S3 is not null && BucketRead().IsMatch(text))
+        || (!writes && cache.Registry is { } registry && text.Contains($"/v2/{CacheArgs.Reference(registry, cache.Name).Repository.Path}/blobs/", StringComparison.Ordinal));
+
+    private static string Explanation(string text, CacheDescription cache)
+    {
+        var place = cache.S3 is { } bucket ? $"bucket {bucket.Bucket}" : $"the registry of {cache.Registry!.Repository}";
+        var secret = cache.CredentialsSecret is { } name ? $" of Secret {name}" : "";
+        return text switch
+        {
+            _ when NoBucket().IsMatch(text) => $"there is no {place}: create it, or correct the pool's cache.s3.bucket.",
+            _ when MissingBlob().IsMatch(text) => "a part of it is gone from where it is kept.",
+            _ when Denied().IsMatch(text) => $"{place} refuses the credentials{secret} (401 or 403).",
+            _ when Busy().IsMatch(text) => $"{place} is busy or broken (429 or 5xx).",
+            _ when Corrupt().IsMatch(text) => $"what {place} holds under its name is no cache.",
+            _ when Unreachable().IsMatch(text) => $"{place} cannot be reached from the builder.",
+            _ => "the log of the build's Job shows why.",
+        };
+    }
+
+    [GeneratedRegex(@"NoSuchBucket", RegexOptions.IgnoreCase)]
+    private static partial Regex NoBucket();
+
+    // As containerd's resolver ends; what is missing of a cache that is there is told in other words.
+    [GeneratedRegex(@"cache importer: [^\s""]+: not found\s*\z")]
+    private static partial Regex Absent();
+
+    [GeneratedRegex(@"S3: GetObject[^\n]*(?:404|NoSuchKey)|NoSuchKey|could not fetch content descriptor [^\n]*not found|cache key: blob not found|blob sha256:[0-9a-f]+[^\n]*not found|failed to copy: [^\n]*(?:404|not found)", RegexOptions.IgnoreCase)]
+    private static partial Regex MissingBlob();
+
+    [GeneratedRegex(@"operation error S3: (?:Get|Head)Object", RegexOptions.IgnoreCase)]
+    private static partial Regex BucketRead();
+
+    [GeneratedRegex(@"\b40[13]\b|AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken|insufficient_scope|authorization failed|authentication required|no basic auth credentials|unauthorized|denied", RegexOptions.IgnoreCase)]
+    private static partial Regex Denied();
+
+    [GeneratedRegex(@"\b429\b|too many requests|SlowDown|\b5\d\d\b", RegexOptions.IgnoreCase)]
+    private static partial Regex Busy();
+
+    [GeneratedRegex(@"failed to do request|connection refused|no such host|i/o timeout|network is unreachable|no route to host|connection reset|connection timed out|deadline exceeded|TLS handshake|x509:|server misbehaving|EOF", RegexOptions.IgnoreCase)]
+    private static partial Regex Unreachable();
+
+    [GeneratedRegex(@"\Aunexpected EOF\z|invalid character|unexpected end of JSON|cannot unmarshal|invalid digest|unsupported (?:cache|media)|invalid cache", RegexOptions.IgnoreCase)]
+    private static partial Regex Corrupt();
+}

@@ -1,0 +1,168 @@
+using k8s.Models;
+using Slipway.Api;
+using Slipway.Builds;
+using Slipway.Runner;
+using Slipway.Scheduling;
+using static Slipway.Tests.Unit.Builds.BuildFixture;
+
+namespace Slipway.Tests.Unit.Builds;
+
+/// <summary>The digest first, the cache later: a Job that is done and still writes the cache.</summary>
+public sealed class CacheAfterBuildTests
+{
+    private static readonly CacheExportResult Written = new() { Written = true };
+    private static readonly CacheExportResult NotWritten = new() { Problem = new CacheProblem(CacheProblemKind.NotWritten, "The bucket is full.") };
+
+    [Fact]
+    public void Plan_WhileTheCacheIsWritten_DoesNotWaitForIt()
+    {
+        var (snapshot, amd64, arm64) = BothRunning();
+
+        var plan = BuildPlanner.Plan(snapshot.Replace(amd64.RunnerEnded(Pushed("a"))).Replace(arm64.RunnerEnded(Pushed("b"))));
+
+        plan.Status.Phase.ShouldBe(Phases.Publishing);
+        plan.Creates.ShouldHaveSingleItem().Metadata.Labels[SlipwayApi.RoleLabel].ShouldBe(JobRoles.Publish);
+        plan.Deletes.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void Plan_WhenTheBuildHasSucceeded_LeavesTheJobThatWritesTheCache()
+    {
+        var snapshot = Succeeded(Pushed("a", published: true));
+
+        var plan = BuildPlanner.Plan(snapshot);
+        var later = BuildPlanner.Plan(snapshot.Later(TimeSpan.FromMinutes(12)));
+
+        snapshot.Build.Status!.Phase.ShouldBe(Phases.Succeeded);
+        plan.Deletes.ShouldBeEmpty();
+        later.Deletes.ShouldBeEmpty("a builder still writes");
+        later.MaterialsToDelete.ShouldBe(BuildMaterials.None);
+        BuildPlanner.Plan(snapshot.Replace(snapshot.Jobs[0].Ended(Pushed("a", published: true), Written)).Later(TimeSpan.FromMinutes(12))).Deletes.Count.ShouldBe(1);
+    }
+
+    [Fact]
+    public void Plan_WhenTheObjectsTimeIsOver_WaitsForTheCache()
+    {
+        var snapshot = Succeeded(Pushed("a", published: true));
+        snapshot = snapshot with { Build = snapshot.Build with { Spec = snapshot.Build.Spec with { TtlAfterFinished = "0s" } } };
+
+        var plan = BuildPlanner.Plan(snapshot.Later(TimeSpan.FromSeconds(5)));
+
+        plan.DeleteBuild.ShouldBeFalse();
+        plan.RequeueAfter.ShouldNotBe(TimeSpan.Zero, "the end of its pod brings a pass");
+        BuildPlanner.Plan(snapshot.Replace(snapshot.Jobs[0].Ended(Pushed("a", published: true), Written)).Later(TimeSpan.FromSeconds(5))).DeleteBuild.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void Plan_WhenItIsToBeBuiltAgain_LetsTheCacheOfTheOneBeforeBeWritten()
+    {
+        var snapshot = Succeeded(Pushed("a", published: true));
+        var again = snapshot with { Build = snapshot.Build.Edited(spec => spec with { Rerun = "again" }), Slots = new Dictionary<string, SlotAnswer>() };
+
+        var plan = BuildPlanner.Plan(again);
+
+        plan.Deletes.ShouldBeEmpty();
+        plan.SlotRequests.ShouldHaveSingleItem().BuildKey.ShouldBe(again.BuildKey);
+        plan.Status.Conditions!.Single(condition => condition.Type == Conditions.Reconciling).Reason.ShouldNotBe(Reasons.ReplacingOlder);
+    }
+
+    [Fact]
+    public void Plan_WhenABuildIsCancelled_EndsTheJobThatWritesItsCacheToo()
+    {
+        var (snapshot, amd64, _) = BothRunning();
+        var writing = snapshot.Replace(amd64.RunnerEnded(Pushed("a")));
+
+        var plan = BuildPlanner.Plan(writing with { Build = writing.Build with { Spec = writing.Build.Spec with { Cancel = true } } });
+
+        plan.Deletes.Count.ShouldBe(2);
+    }
+
+    [Fact]
+    public void Plan_WhenTheCacheIsWritten_WritesNoStatusForIt()
+    {
+        var snapshot = Succeeded(Pushed("a", published: true));
+
+        var plan = BuildPlanner.Plan(snapshot.Replace(snapshot.Jobs[0].Ended(Pushed("a", published: true), Written)).Later(TimeSpan.FromSeconds(20)));
+
+        k8s.KubernetesJson.Serialize(plan.Status).ShouldBe(k8s.KubernetesJson.Serialize(snapshot.Build.Status));
+    }
+
+    [Fact]
+    public void Plan_WhenTheCacheCouldNotBeWritten_TellsAndFailsNothing()
+    {
+        var snapshot = Succeeded(Pushed("a", published: true));
+
+        var told = snapshot.Replace(snapshot.Jobs[0].Ended(Pushed("a", published: true), NotWritten));
+        var plan = BuildPlanner.Plan(told.Later(TimeSpan.FromSeconds(20)));
+        var next = BuildPlanner.Plan(told.After(plan).Later(TimeSpan.FromSeconds(40)));
+
+        plan.Status.Phase.ShouldBe(Phases.Succeeded);
+        Healthy(plan.Status).ShouldBe(("False", Reasons.CacheNotWritten));
+        plan.Status.Platforms![0].Cache!.Problem!.Message.ShouldBe("The bucket is full.");
+        plan.Status.Status(Conditions.Ready).ShouldBe("True");
+        k8s.KubernetesJson.Serialize(next.Status).ShouldBe(k8s.KubernetesJson.Serialize(plan.Status), "it is told once");
+    }
+
+    [Theory]
+    [InlineData(nameof(CacheProblemKind.Broken), true, "True", Reasons.CacheRepaired)]
+    [InlineData(nameof(CacheProblemKind.Broken), false, "False", Reasons.CacheBroken)]
+    [InlineData(nameof(CacheProblemKind.Unreadable), true, "True", Reasons.CacheRepaired)]
+    [InlineData(nameof(CacheProblemKind.Unreadable), false, "False", Reasons.CacheUnreadable)]
+    public void Plan_WhenTheCacheHadTrouble_TellsHowItEnded(string kind, bool written, string status, string reason)
+    {
+        var pushed = Pushed("a", published: true);
+        pushed = pushed with { Cache = pushed.Cache! with { Problem = new CacheProblem(Enum.Parse<CacheProblemKind>(kind), "A part of it is gone.") } };
+        var snapshot = Succeeded(pushed);
+
+        var told = snapshot.Replace(snapshot.Jobs[0].Ended(pushed, written ? Written : NotWritten));
+        var plan = BuildPlanner.Plan(told.Later(TimeSpan.FromSeconds(20)));
+        var next = BuildPlanner.Plan(told.After(plan).Later(TimeSpan.FromSeconds(40)));
+
+        Healthy(snapshot.Build.Status!).Status.ShouldBe("False", "it is not mended before it is written");
+        Healthy(plan.Status).ShouldBe((status, reason));
+        plan.Status.Platforms![0].Cache!.Problem!.Message.ShouldBe(written ? "A part of it is gone. It is written afresh." : "A part of it is gone. The bucket is full.");
+        k8s.KubernetesJson.Serialize(next.Status).ShouldBe(k8s.KubernetesJson.Serialize(plan.Status), "it is told once");
+    }
+
+    // The container that writes the cache ends by itself a moment later; a Job deleted for it took its log along.
+    [Fact]
+    public void Plan_WhenTheBuildHasFailedAndThePodHasNotEnded_WaitsForThat()
+    {
+        var (snapshot, amd64, _) = BothRunning();
+        var closing = snapshot.Replace(amd64.RunnerEnded(Failed(FailureClass.Infrastructure, FailureReasons.BuilderLost)));
+
+        var plan = BuildPlanner.Plan(closing);
+        var late = BuildPlanner.Plan(closing.After(plan).Later(TimeSpan.FromSeconds(31)));
+
+        plan.Status.FailedAttempts.ShouldBeNull();
+        plan.Deletes.ShouldBeEmpty();
+        plan.RequeueAfter.ShouldNotBeNull().ShouldBeLessThanOrEqualTo(TimeSpan.FromSeconds(30));
+        late.Status.FailedAttempts.ShouldHaveSingleItem().Reason.ShouldBe(FailureReasons.BuilderLost);
+    }
+
+    [Fact]
+    public void Plan_WhenWhatTheCacheWriterLeftIsNoResult_SaysNothingOfIt()
+    {
+        var snapshot = Succeeded(Pushed("a", published: true));
+        var job = snapshot.Jobs[0].Ended(Pushed("a", published: true), new CacheExportResult { Problem = new CacheProblem(CacheProblemKind.NotWritten, new string('x', 5000)) });
+
+        var plan = BuildPlanner.Plan(snapshot.Replace(job).Later(TimeSpan.FromSeconds(20)));
+
+        Healthy(plan.Status).ShouldBe(("True", Reasons.CacheInUse));
+    }
+
+    private static (string Status, string Reason) Healthy(ImageBuildStatus status)
+    {
+        var condition = status.Conditions!.Single(candidate => candidate.Type == Conditions.CacheHealthy);
+        return (condition.Status, condition.Reason);
+    }
+
+    /// <summary>A build of one platform that has succeeded, while its cache is being written.</summary>
+    private static BuildSnapshot Succeeded(RunResult result)
+    {
+        var snapshot = Snapshot(OfCommit(Amd64)).Granted(Amd64);
+        var running = snapshot.After(BuildPlanner.Plan(snapshot)) with { Slots = new Dictionary<string, SlotAnswer>() };
+        var writing = running.Replace(running.Jobs[0].RunnerEnded(result));
+        return writing.After(BuildPlanner.Plan(writing));
+    }
+}
