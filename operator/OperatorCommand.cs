@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Slipway.Builds;
+using Slipway.JobPods;
 using Slipway.Kube;
 using Slipway.Kube.Leadership;
 using Slipway.Pki;
@@ -73,8 +74,11 @@ internal static class OperatorCommand
         },
         Builds = new BuildOptions
         {
-            RunnerImage = parsed.GetRequiredValue(RunnerImage),
-            JobNodeSelector = parsed.GetRequiredValue(JobNodeSelector).Select(pair => pair.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair[1]),
+            Jobs = new JobOptions
+            {
+                RunnerImage = parsed.GetRequiredValue(RunnerImage),
+                NodeSelector = parsed.GetRequiredValue(JobNodeSelector).Select(pair => pair.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair[1]),
+            },
             UnschedulableAfter = parsed.GetValue(UnschedulableAfter),
             NotStartedAfter = parsed.GetValue(NotStartedAfter),
         },

@@ -145,7 +145,7 @@ internal static class OperatorHost
             .AddInformer<V1Pod>(SlipwayApi.ManagedBySelector)
             .AddInformer<V1Job>(SlipwayApi.ManagedBySelector)
             .AddPools(settings.Pools with { ServerVersion = server }, settings.Pki)
-            .AddBuilds(settings.Builds with { ServerKnowsPodReplacementPolicy = server >= new Version(1, 29), Traces = settings.Traces is not null });
+            .AddBuilds(settings.Builds with { Jobs = settings.Builds.Jobs with { ServerKnowsPodReplacementPolicy = server >= new Version(1, 29) }, Traces = settings.Traces is not null });
     }
 
     /// <summary>Asked once: fields that an older server does not know, it drops without a word.</summary>

@@ -1,4 +1,5 @@
 using Slipway.Api;
+using Slipway.JobPods;
 using Slipway.Runner;
 
 namespace Slipway.Builds;

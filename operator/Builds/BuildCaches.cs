@@ -1,5 +1,6 @@
 using Slipway.Api;
 using Slipway.Cache;
+using Slipway.JobPods;
 using Slipway.Runner;
 
 namespace Slipway.Builds;
@@ -7,6 +8,9 @@ namespace Slipway.Builds;
 /// <summary>Which remote caches a build reads, and whether it writes its own.</summary>
 internal static class BuildCaches
 {
+    private const string Never = "Never";
+    private const string Volume = "cache";
+
     /// <summary>A blob of the cache is touched by an export that needs it and finds it older than this.</summary>
     private static readonly TimeSpan TouchRefresh = TimeSpan.FromHours(24);
 
@@ -43,10 +47,16 @@ internal static class BuildCaches
         };
     }
 
+    /// <summary>The cache's Secret, which need not be in the namespace of the pod.</summary>
+    public static IEnumerable<JobVolume> Credentials(V1Alpha1BuilderPool? pool, string directory) => pool?.Spec.Cache switch
+    {
+        { Registry.CredentialsSecretRef: { } secret } => [JobVolume.DockerConfig(Volume, secret.Name, directory)],
+        { S3.CredentialsSecretRef: { } secret } => [JobVolume.OptionalSecret(Volume, secret.Name, directory)],
+        _ => [],
+    };
+
     /// <summary>Where pool and build want it, and the pool lets this namespace.</summary>
     public static bool MayWrite(BuildSnapshot snapshot) =>
         snapshot.Pool?.Spec.Cache is { } cache && cache.Export != Never && snapshot.Build.Spec.Cache?.Export != Never
         && (cache.ExportFrom is not { } allowed || NamespaceSelection.Holds(allowed, snapshot));
-
-    private const string Never = "Never";
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using k8s.Models;
 using Slipway.Api;
 using Slipway.Cache;
+using Slipway.JobPods;
 using Slipway.Kube.Writing;
 using Slipway.Runner;
 using Slipway.Scheduling;
@@ -14,29 +15,18 @@ internal static class BuildObjects
     /// <summary>The client certificate's volume, and the inline source's.</summary>
     public const string CertificateVolume = "tls";
     public const string SourceVolume = "source";
-    private const string CacheVolume = "cache";
 
     /// <summary>The Secret of the build's namespace for a builder outside the cluster; not ours to delete.</summary>
     public const string EndpointVolume = "endpoint-tls";
-
-    /// <summary>For a Job that is told to end: buildctl and then its solve on the builder.</summary>
-    public static readonly TimeSpan Grace = TimeSpan.FromSeconds(60);
 
     private const string TlsDirectory = "/run/slipway/tls";
     private const string PushDirectory = "/run/slipway/push";
     private const string CacheDirectory = "/run/slipway/cache";
     private const string SourceDirectory = "/run/slipway/source";
     private const string HandoverDirectory = "/run/slipway/handover";
-    private const int RunnerUser = 65532;
-    private const int LongestPiece = 32 * 1024;
-
-    private static readonly string[] LostNodeTaints = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"];
-    private static readonly TimeSpan LostNodePatience = TimeSpan.FromSeconds(30);
 
     private static readonly string[] CertificateFiles = ["ca.crt", "tls.crt", "tls.key"];
 
-    /// <summary>The pod outlives the runner's own timer, so that a result is always written.</summary>
-    private static readonly TimeSpan DeadlineSlack = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan PrepareTimeout = TimeSpan.FromMinutes(2);
     public static readonly TimeSpan PublishTimeout = TimeSpan.FromMinutes(5);
 
@@ -46,40 +36,41 @@ internal static class BuildObjects
     public static V1Job PrepareJob(BuildState state)
     {
         var description = new PrepareDescription { Git = Git(state.Spec.Source.Git!), TimeoutSeconds = Seconds(PrepareTimeout) };
-        return Job(state, new JobShape
+        return RunnerJob.Of(new JobShape
         {
-            Name = ChildNames.PrepareJob(state.Build.Metadata.Name, state.Build.Metadata.Uid, state.BuildKey, state.Prepare.Current),
+            Metadata = Metadata(state, ChildNames.PrepareJob(state.Build.Metadata.Name, state.Build.Metadata.Uid, state.BuildKey, state.Prepare.Current)),
             Role = JobRoles.Prepare,
             Attempt = state.Prepare.Current,
             Description = RunnerJson.Serialize(description),
             Timeout = PrepareTimeout,
-        });
+            Template = state.Spec.Job,
+        }, state.Options.Jobs);
     }
 
     public static V1Job PlatformJob(BuildState state, PlatformState attempted, Builder builder)
     {
         var platform = attempted.Platform;
         var description = PlatformDescription(state, attempted, builder);
-        return Job(state, new JobShape
+        var metadata = Metadata(state, ChildNames.PlatformJob(state.Build.Metadata.Name, state.Build.Metadata.Uid, state.BuildKey, platform, attempted.Attempts.Current));
+        metadata.Labels = new Dictionary<string, string>(metadata.Labels)
         {
-            Name = ChildNames.PlatformJob(state.Build.Metadata.Name, state.Build.Metadata.Uid, state.BuildKey, platform, attempted.Attempts.Current),
+            [SlipwayApi.PlatformLabel] = platform.Dashed,
+            [SlipwayApi.BuilderLabel] = ChildNames.LabelValue(builder.Name),
+            [SlipwayApi.PoolLabel] = state.Snapshot.PoolKey.Name,
+            [SlipwayApi.PoolNamespaceLabel] = state.Snapshot.PoolKey.Namespace,
+        };
+        metadata.Annotations = PlacementNotes(attempted, builder).Concat(TagNotes(description.TagsUntil, description.Output.Tags)).ToDictionary();
+        return RunnerJob.Of(new JobShape
+        {
+            Metadata = metadata,
             Role = JobRoles.Build,
             Attempt = attempted.Attempts.Current,
-            TagsUntil = description.TagsUntil,
-            Tags = description.Output.Tags,
             Description = RunnerJson.Serialize(description),
             Timeout = TimeSpan.FromSeconds(description.TimeoutSeconds),
-            Labels = new()
-            {
-                [SlipwayApi.PlatformLabel] = platform.Dashed,
-                [SlipwayApi.BuilderLabel] = ChildNames.LabelValue(builder.Name),
-                [SlipwayApi.PoolLabel] = state.Snapshot.PoolKey.Name,
-                [SlipwayApi.PoolNamespaceLabel] = state.Snapshot.PoolKey.Namespace,
-            },
-            Annotations = PlacementNotes(attempted, builder),
-            WritesCache = description.HandoverDirectory is not null,
-            Volumes = [ClientCredentials(state, builder), .. PushCredentials(state), .. CacheCredentials(state), .. Source(state), .. SharedFolder(description)],
-        });
+            Companion = CacheWriter(description),
+            Volumes = [ClientCredentials(state, builder), .. PushCredentials(state), .. BuildCaches.Credentials(state.Snapshot.Pool, CacheDirectory), .. Source(state), .. SharedFolder(description)],
+            Template = state.Spec.Job,
+        }, state.Options.Jobs);
     }
 
     /// <summary>What status says of the builder; a pass after one that could not write status has the Job alone.</summary>
@@ -107,17 +98,18 @@ internal static class BuildObjects
             TimeoutSeconds = Seconds(PublishTimeout),
             TagsUntil = TagsUntil(state, PublishTimeout),
         };
-        return Job(state, new JobShape
+        var metadata = Metadata(state, ChildNames.PublishJob(state.Build.Metadata.Name, state.Build.Metadata.Uid, state.BuildKey, state.Publish.Current));
+        metadata.Annotations = TagNotes(description.TagsUntil, description.Output.Tags);
+        return RunnerJob.Of(new JobShape
         {
-            Name = ChildNames.PublishJob(state.Build.Metadata.Name, state.Build.Metadata.Uid, state.BuildKey, state.Publish.Current),
+            Metadata = metadata,
             Role = JobRoles.Publish,
             Attempt = state.Publish.Current,
-            TagsUntil = description.TagsUntil,
-            Tags = description.Output.Tags,
             Description = RunnerJson.Serialize(description),
             Timeout = PublishTimeout,
             Volumes = [.. PushCredentials(state)],
-        });
+            Template = state.Spec.Job,
+        }, state.Options.Jobs);
     }
 
     /// <summary>Keys of a ConfigMap cannot hold a slash, so files are numbered and the volume gives them their paths back.</summary>
@@ -180,7 +172,7 @@ internal static class BuildObjects
     private static GitSource Git(GitBuildSource git) => new(git.Url, git.Revision, string.IsNullOrEmpty(git.SubPath) ? null : git.SubPath);
 
     /// <summary>To the whole second, as an annotation and JSON say it.</summary>
-    private static DateTimeOffset TagsUntil(BuildState state, TimeSpan timeout) => new(Conditions.WholeSecond(state.Now + timeout + DeadlineSlack), TimeSpan.Zero);
+    private static DateTimeOffset TagsUntil(BuildState state, TimeSpan timeout) => new(Conditions.WholeSecond(state.Now + timeout + RunnerJob.DeadlineSlack), TimeSpan.Zero);
 
     private static OutputDescription Output(BuildState state) => Output(state.Spec.Output, state.Tags);
 
@@ -202,147 +194,19 @@ internal static class BuildObjects
         Format = (output.AttestationFormat ?? BuildDefaults.AttestationFormat).ToLowerInvariant(),
     };
 
-    private static V1Job Job(BuildState state, JobShape shape)
+    private static Dictionary<string, string> TagNotes(DateTimeOffset? until, IReadOnlyList<string> tags) => until is not { } moment ? [] : new()
     {
-        var metadata = Metadata(state, shape.Name);
-        metadata.Labels = metadata.Labels.Concat(shape.Labels).Append(new(SlipwayApi.RoleLabel, shape.Role)).ToDictionary(pair => pair.Key, pair => pair.Value);
-        metadata.Annotations = Annotations(shape);
-        return new V1Job
-        {
-            ApiVersion = "batch/v1",
-            Kind = "Job",
-            Metadata = metadata,
-            Spec = new V1JobSpec
-            {
-                BackoffLimit = 0,
-                PodReplacementPolicy = state.Options.ServerKnowsPodReplacementPolicy ? "Failed" : null,
-                Template = new V1PodTemplateSpec
-                {
-                    Metadata = new V1ObjectMeta { Labels = new Dictionary<string, string>(metadata.Labels) },
-                    Spec = Pod(state, shape),
-                },
-            },
-        };
-    }
-
-    private static Dictionary<string, string> Annotations(JobShape shape)
-    {
-        var notes = new Dictionary<string, string>(shape.Annotations) { [SlipwayApi.AttemptAnnotation] = shape.Attempt.ToString(CultureInfo.InvariantCulture) };
-        if (shape.TagsUntil is not { } until) return notes;
-        notes[SlipwayApi.TagsUntilAnnotation] = until.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
-        notes[SlipwayApi.TagsAnnotation] = string.Join(',', shape.Tags);
-        return notes;
-    }
-
-    /// <summary>Kubernetes lets pods stay for five minutes on a node that does not answer.</summary>
-    private static IEnumerable<V1Toleration> ShortOnLostNodes() => LostNodeTaints.Select(taint =>
-        new V1Toleration { Key = taint, OperatorProperty = "Exists", Effect = "NoExecute", TolerationSeconds = (long)LostNodePatience.TotalSeconds });
-
-    private static V1PodSpec Pod(BuildState state, JobShape shape)
-    {
-        var job = state.Spec.Job;
-        return new V1PodSpec
-        {
-            RestartPolicy = "Never",
-            ActiveDeadlineSeconds = Seconds(shape.Timeout + DeadlineSlack + (shape.WritesCache ? CacheTimeout + DeadlineSlack : TimeSpan.Zero)),
-            TerminationGracePeriodSeconds = Seconds(Grace),
-            AutomountServiceAccountToken = false,
-            EnableServiceLinks = false,
-            ServiceAccountName = string.IsNullOrEmpty(job?.ServiceAccountName) ? null : job.ServiceAccountName,
-            NodeSelector = NodeSelector(state.Options, job),
-            Tolerations = [.. job?.Tolerations ?? [], .. ShortOnLostNodes()],
-            Affinity = Affinity(state.Options),
-            SecurityContext = new V1PodSecurityContext
-            {
-                RunAsNonRoot = true,
-                RunAsUser = RunnerUser,
-                RunAsGroup = RunnerUser,
-                FsGroup = RunnerUser,
-                SeccompProfile = new V1SeccompProfile { Type = "RuntimeDefault" },
-            },
-            Containers = [Runner(state, shape), .. shape.WritesCache ? [CacheWriter(state, shape)] : Array.Empty<V1Container>()],
-            Volumes = [.. shape.Volumes.Select(volume => volume.Volume), new V1Volume { Name = "tmp", EmptyDir = new V1EmptyDirVolumeSource() }],
-        };
-    }
-
-    private static V1Container Runner(BuildState state, JobShape shape) =>
-        Container(state, shape, JobContainers.Runner, [shape.Role, .. Pieces(shape.Description).SelectMany(piece => new[] { "--description", Literal(piece) })]);
+        [SlipwayApi.TagsUntilAnnotation] = moment.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture),
+        [SlipwayApi.TagsAnnotation] = string.Join(',', tags),
+    };
 
     /// <summary>Beside the one that builds, so that it is there when the image is: it waits for that, and takes from it what was built.</summary>
-    private static V1Container CacheWriter(BuildState state, JobShape shape)
+    private static JobCompanion? CacheWriter(BuildDescription description)
     {
-        var description = new ExportCacheDescription { HandoverDirectory = HandoverDirectory, TimeoutSeconds = Seconds(CacheTimeout) };
-        return Container(state, shape, JobContainers.Cache, ["export-cache", "--description", RunnerJson.Serialize(description)]);
+        if (description.HandoverDirectory is not { } directory) return null;
+        var export = new ExportCacheDescription { HandoverDirectory = directory, TimeoutSeconds = Seconds(CacheTimeout) };
+        return new JobCompanion(JobContainers.Cache, "export-cache", RunnerJson.Serialize(export), CacheTimeout);
     }
-
-    private static V1Container Container(BuildState state, JobShape shape, string name, IList<string> arguments) => new()
-    {
-        Name = name,
-        Image = state.Options.RunnerImage,
-        Args = arguments,
-        TerminationMessagePolicy = "File",
-        Resources = state.Spec.Job?.Resources ?? new V1ResourceRequirements
-        {
-            Requests = new Dictionary<string, ResourceQuantity> { ["cpu"] = new("50m"), ["memory"] = new("64Mi") },
-            Limits = new Dictionary<string, ResourceQuantity> { ["memory"] = new("512Mi") },
-        },
-        SecurityContext = new V1SecurityContext
-        {
-            AllowPrivilegeEscalation = false,
-            ReadOnlyRootFilesystem = true,
-            Capabilities = new V1Capabilities { Drop = ["ALL"] },
-        },
-        VolumeMounts = [.. shape.Volumes.Select(volume => volume.Mount), new V1VolumeMount { Name = "tmp", MountPath = "/tmp" }],
-    };
-
-    /// <summary>
-    /// Linux takes no argument of 128 KiB, and build arguments alone may have twice that. A character has three bytes at most. No piece
-    /// begins with what has a meaning at the beginning of an argument, or within a character of two parts.
-    /// </summary>
-    private static IEnumerable<string> Pieces(string description)
-    {
-        var start = 0;
-        while (description.Length - start > LongestPiece)
-        {
-            var end = start + LongestPiece;
-            while (!char.IsAsciiLetterOrDigit(description[end]) && end > start + 1) end--;
-            yield return description[start..end];
-            start = end;
-        }
-
-        yield return description[start..];
-    }
-
-    /// <summary>The kubelet expands $(NAME) and $$ in arguments, and a build argument may hold either.</summary>
-    private static string Literal(string argument) => argument.Replace("$", "$$", StringComparison.Ordinal);
-
-    private static Dictionary<string, string>? NodeSelector(BuildOptions options, JobTemplate? job)
-    {
-        var selector = new Dictionary<string, string>(options.JobNodeSelector);
-        foreach (var (name, value) in job?.NodeSelector ?? new Dictionary<string, string>()) selector[name] = value;
-        return selector.Count == 0 ? null : selector;
-    }
-
-    private static V1Affinity Affinity(BuildOptions options) => new()
-    {
-        NodeAffinity = new V1NodeAffinity
-        {
-            RequiredDuringSchedulingIgnoredDuringExecution = new V1NodeSelector
-            {
-                NodeSelectorTerms =
-                [
-                    new V1NodeSelectorTerm
-                    {
-                        MatchExpressions =
-                        [
-                            new V1NodeSelectorRequirement { Key = "kubernetes.io/os", OperatorProperty = "In", Values = ["linux"] },
-                            new V1NodeSelectorRequirement { Key = "kubernetes.io/arch", OperatorProperty = "In", Values = [.. options.RunnerArchitectures] },
-                        ],
-                    },
-                ],
-            },
-        },
-    };
 
     private static V1ObjectMeta Metadata(BuildState state, string name) => new()
     {
@@ -361,95 +225,21 @@ internal static class BuildObjects
     };
 
     private static JobVolume ClientCredentials(BuildState state, Builder builder) => builder.ClientSecret is { } secret
-        ? Optional(EndpointVolume, secret, TlsDirectory, [.. CertificateFiles.Select(file => new V1KeyToPath { Key = file, Path = file })])
-        : Secret(CertificateVolume, ClientCertificateName(state, builder), TlsDirectory);
+        ? JobVolume.OptionalSecret(EndpointVolume, secret, TlsDirectory, CertificateFiles.Select(file => new V1KeyToPath { Key = file, Path = file }))
+        : JobVolume.Secret(CertificateVolume, ClientCertificateName(state, builder), TlsDirectory);
 
     private static IEnumerable<JobVolume> PushCredentials(BuildState state) =>
-        state.Spec.Output.CredentialsSecretRef is { } secret ? [DockerConfig("push", secret.Name, PushDirectory)] : [];
+        state.Spec.Output.CredentialsSecretRef is { } secret ? [JobVolume.DockerConfig("push", secret.Name, PushDirectory)] : [];
 
-    private static IEnumerable<JobVolume> CacheCredentials(BuildState state) =>
-        state.Snapshot.Pool?.Spec.Cache switch
-        {
-            { Registry.CredentialsSecretRef: { } secret } => [DockerConfig(CacheVolume, secret.Name, CacheDirectory)],
-            { S3.CredentialsSecretRef: { } secret } => [Optional(CacheVolume, secret.Name, CacheDirectory, [])],
-            _ => [],
-        };
+    private static IEnumerable<JobVolume> SharedFolder(BuildDescription description) =>
+        description.HandoverDirectory is { } directory ? [JobVolume.Shared("handover", directory)] : [];
 
-    private static IEnumerable<JobVolume> SharedFolder(BuildDescription description) => description.HandoverDirectory is not { } directory ? [] :
-    [
-        new JobVolume(new V1Volume { Name = "handover", EmptyDir = new V1EmptyDirVolumeSource() }, new V1VolumeMount { Name = "handover", MountPath = directory }),
-    ];
-
-    private static IEnumerable<JobVolume> Source(BuildState state) =>
-        state.Spec.Source.Inline is not { } inline ? [] :
-        [
-            new JobVolume(
-                new V1Volume
-                {
-                    Name = SourceVolume,
-                    ConfigMap = new V1ConfigMapVolumeSource
-                    {
-                        Name = InlineSourceName(state),
-                        Items = [.. Numbered(inline).Select(file => new V1KeyToPath { Key = file.Key, Path = file.Path })],
-                    },
-                },
-                new V1VolumeMount { Name = SourceVolume, MountPath = SourceDirectory, ReadOnlyProperty = true }),
-        ];
-
-    private static JobVolume Secret(string volume, string secret, string directory) => new(
-        new V1Volume { Name = volume, Secret = new V1SecretVolumeSource { SecretName = secret, DefaultMode = 0x120 /* 0440 */ } },
-        new V1VolumeMount { Name = volume, MountPath = directory, ReadOnlyProperty = true });
-
-    private static JobVolume DockerConfig(string volume, string secret, string directory) =>
-        Optional(volume, secret, directory, [new V1KeyToPath { Key = ".dockerconfigjson", Path = "config.json" }]);
-
-    /// <summary>A missing Secret is a clear report by the runner instead of a pod that never starts.</summary>
-    private static JobVolume Optional(string volume, string secret, string directory, IReadOnlyList<V1KeyToPath> items) => new(
-        new V1Volume
-        {
-            Name = volume,
-            Secret = new V1SecretVolumeSource
-            {
-                SecretName = secret,
-                Optional = true,
-                DefaultMode = 0x120, /* 0440 */
-                Items = items.Any() ? [.. items] : null,
-            },
-        },
-        new V1VolumeMount { Name = volume, MountPath = directory, ReadOnlyProperty = true });
+    private static IEnumerable<JobVolume> Source(BuildState state) => state.Spec.Source.Inline is not { } inline ? []
+        : [JobVolume.ConfigMap(SourceVolume, InlineSourceName(state), SourceDirectory, [.. Numbered(inline).Select(file => new V1KeyToPath { Key = file.Key, Path = file.Path })])];
 
     private static IEnumerable<(string Key, string Path, string Content)> Numbered(InlineBuildSource inline) =>
         inline.Files.OrderBy(file => file.Key, StringComparer.Ordinal)
             .Select((file, index) => (string.Create(CultureInfo.InvariantCulture, $"file-{index}"), file.Key, file.Value));
 
-    private static int Seconds(TimeSpan time) => (int)Math.Ceiling(time.TotalSeconds);
-
-    private sealed record JobVolume(V1Volume Volume, V1VolumeMount Mount);
-
-    private sealed record JobShape
-    {
-        public required string Name { get; init; }
-
-        public required string Role { get; init; }
-
-        public required string Description { get; init; }
-
-        public required TimeSpan Timeout { get; init; }
-
-        public required int Attempt { get; init; }
-
-        /// <summary>Null where it puts no tags.</summary>
-        public DateTimeOffset? TagsUntil { get; init; }
-
-        public IReadOnlyList<string> Tags { get; init; } = [];
-
-        /// <summary>A second container writes the remote cache once the first one has pushed the image.</summary>
-        public bool WritesCache { get; init; }
-
-        public Dictionary<string, string> Labels { get; init; } = [];
-
-        public Dictionary<string, string> Annotations { get; init; } = [];
-
-        public IReadOnlyList<JobVolume> Volumes { get; init; } = [];
-    }
+    private static int Seconds(TimeSpan time) => RunnerJob.Seconds(time);
 }

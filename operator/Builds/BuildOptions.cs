@@ -1,3 +1,5 @@
+using Slipway.JobPods;
+
 namespace Slipway.Builds;
 
 /// <summary>What the installer decides about builds.</summary>
@@ -6,14 +8,7 @@ internal sealed record BuildOptions
     public static readonly TimeSpan DefaultUnschedulableAfter = TimeSpan.FromMinutes(5);
     public static readonly TimeSpan DefaultNotStartedAfter = TimeSpan.FromMinutes(1);
 
-    /// <summary>The image that holds this program, buildctl and git.</summary>
-    public required string RunnerImage { get; init; }
-
-    /// <summary>kubernetes.io/arch values that the runner image exists for.</summary>
-    public IReadOnlyList<string> RunnerArchitectures { get; init; } = ["amd64", "arm64"];
-
-    /// <summary>Node labels for Jobs, beside those that a build asks for.</summary>
-    public IReadOnlyDictionary<string, string> JobNodeSelector { get; init; } = new Dictionary<string, string>();
+    public required JobOptions Jobs { get; init; }
 
     /// <summary>How long a Job may be without a pod, or its pod without a node, before the build is given up; autoscalers need a few minutes.</summary>
     public TimeSpan UnschedulableAfter { get; init; } = DefaultUnschedulableAfter;
@@ -29,7 +24,4 @@ internal sealed record BuildOptions
 
     /// <summary>Somebody takes traces: Jobs are told their context.</summary>
     public bool Traces { get; init; }
-
-    /// <summary>podReplacementPolicy is known to the API server (1.29 and later).</summary>
-    public bool ServerKnowsPodReplacementPolicy { get; init; }
 }

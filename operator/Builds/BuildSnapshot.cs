@@ -1,6 +1,7 @@
 using System.Globalization;
 using k8s.Models;
 using Slipway.Api;
+using Slipway.JobPods;
 using Slipway.Kube;
 using Slipway.Scheduling;
 
@@ -92,7 +93,7 @@ internal sealed record BuildJob(V1Job Job, IReadOnlyList<V1Pod> Pods)
 
     /// <summary>A deletion waits for the pods, which have their grace to end; beyond that, for a node that may never come back.</summary>
     public DateTimeOffset? GoneBy => Job.Metadata.DeletionTimestamp is { } asked
-        ? new DateTimeOffset(asked.ToUniversalTime()) + BuildObjects.Grace + JobResult.StoreLag
+        ? new DateTimeOffset(asked.ToUniversalTime()) + RunnerJob.Grace + JobResult.StoreLag
         : null;
 
     /// <summary>Whether its pod has a volume of that name.</summary>

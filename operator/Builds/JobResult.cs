@@ -1,6 +1,7 @@
 using System.Text.Json;
 using k8s.Models;
 using Slipway.Api;
+using Slipway.JobPods;
 using Slipway.Kube;
 using Slipway.Runner;
 

@@ -6,6 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Slipway.Api;
 using Slipway.Builds;
+using Slipway.JobPods;
 using Slipway.Kube.Controllers;
 using Slipway.Kube.Informers;
 using Slipway.Kube.Telemetry;
@@ -23,7 +24,7 @@ public sealed class OperatorHostTests : IAsyncLifetime
         HttpPort = 0,
         Pki = new PkiOptions { OperatorNamespace = "slipway-system" },
         Pools = new PoolOptions(),
-        Builds = new BuildOptions { RunnerImage = "slipway/slipway:test" },
+        Builds = new BuildOptions { Jobs = new JobOptions { RunnerImage = "slipway/slipway:test" } },
     };
 
     private readonly WebApplication _app = Build(Settings);

@@ -18,9 +18,10 @@ public sealed partial class RoomsTests
         ["Pki"] = ["Api", "Kube"],
         ["Cache"] = ["Api"],
         ["Scheduling"] = ["Api", "Kube"],
+        ["JobPods"] = ["Api"],
         ["Pools"] = ["Api", "Kube", "Pki", "Scheduling"],
         ["Tracing"] = ["Kube"],
-        ["Builds"] = ["Api", "Kube", "Pki", "Scheduling", "Cache", "Tracing", "Runner"],
+        ["Builds"] = ["Api", "Kube", "Pki", "Scheduling", "JobPods", "Cache", "Tracing", "Runner"],
         [""] = ["Kube"],
     };
 
@@ -142,7 +143,7 @@ public sealed partial class RoomsTests
     [GeneratedRegex(@"^\s*(public |internal |private |file )?(static |sealed |abstract |readonly |partial )*(class|record struct|record|struct|interface|enum|delegate [\w<>?,. ]+) (?<name>\w+)", RegexOptions.Multiline)]
     private static partial Regex TypeDeclaration();
 
-    [GeneratedRegex(@"(?<![.\w])(Slipway\.)?(?<room>Api|Builds|Cache|Kube|Pki|Pools|Registry|Runner|S3|Scheduling)\.(\w+\.)?(?<type>[A-Z]\w*)")]
+    [GeneratedRegex(@"(?<![.\w])(Slipway\.)?(?<room>Api|Builds|Cache|JobPods|Kube|Pki|Pools|Registry|Runner|S3|Scheduling)\.(\w+\.)?(?<type>[A-Z]\w*)")]
     private static partial Regex QualifiedName();
 
     [GeneratedRegex(@"\bk8s\b|\bKubernetesClient\b")]

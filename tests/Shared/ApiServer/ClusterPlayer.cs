@@ -3,6 +3,7 @@ using k8s;
 using k8s.Models;
 using Slipway.Api;
 using Slipway.Builds;
+using Slipway.JobPods;
 using Slipway.Kube;
 using Slipway.Kube.Client;
 using Slipway.Kube.Writing;

@@ -7,6 +7,7 @@ using k8s;
 using k8s.Models;
 using Microsoft.Extensions.Logging;
 using Slipway.Builds;
+using Slipway.JobPods;
 using Slipway.Kube;
 using Slipway.Kube.Client;
 using Slipway.Pki;
@@ -101,7 +102,7 @@ public class LocalApiServer : IAsyncDisposable
         Pki = new PkiOptions { OperatorNamespace = OperatorNamespace },
         // Tests wait for the counters.
         Pools = new PoolOptions { CountersInterval = TimeSpan.FromMilliseconds(100) },
-        Builds = new BuildOptions { RunnerImage = RunnerImage },
+        Builds = new BuildOptions { Jobs = new JobOptions { RunnerImage = RunnerImage } },
         // What it says beyond that would stand between the tests' own lines.
         LogLevel = LogLevel.Error,
     };

@@ -1,6 +1,7 @@
 using k8s.Models;
 using Slipway.Api;
 using Slipway.Builds;
+using Slipway.JobPods;
 using Slipway.Runner;
 using Slipway.Scheduling;
 
@@ -17,7 +18,7 @@ internal static class BuildFixture
 
     public static readonly DateTimeOffset Now = new(2026, 11, 24, 12, 0, 0, TimeSpan.Zero);
 
-    public static readonly BuildOptions Options = new() { RunnerImage = "slipway/slipway:test" };
+    public static readonly BuildOptions Options = new() { Jobs = new JobOptions { RunnerImage = "slipway/slipway:test" } };
 
     public static V1Alpha1ImageBuild Build(params string[] platforms) => new()
     {

@@ -230,7 +230,7 @@ public sealed class BuildObjectsTests
     [Fact]
     public void PodReplacementPolicy_OnAServerThatKnowsIt_IsFailed()
     {
-        var state = BuildReading.Read(Snapshot(Build()) with { Options = Options with { ServerKnowsPodReplacementPolicy = true } });
+        var state = BuildReading.Read(Snapshot(Build()) with { Options = Options with { Jobs = Options.Jobs with { ServerKnowsPodReplacementPolicy = true } } });
 
         BuildObjects.PrepareJob(state).Spec.PodReplacementPolicy.ShouldBe("Failed");
         Job("prepare").Spec.PodReplacementPolicy.ShouldBeNull();

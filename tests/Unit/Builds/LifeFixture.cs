@@ -1,5 +1,6 @@
 using Slipway.Api;
 using Slipway.Builds;
+using Slipway.JobPods;
 using Slipway.Runner;
 using static Slipway.Tests.Unit.Builds.BuildFixture;
 

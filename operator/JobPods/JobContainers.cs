@@ -1,6 +1,6 @@
 using k8s.Models;
 
-namespace Slipway.Builds;
+namespace Slipway.JobPods;
 
 /// <summary>The containers of a Job's pod.</summary>
 internal static class JobContainers
