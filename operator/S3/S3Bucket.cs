@@ -199,9 +199,9 @@ internal sealed class S3Bucket : IDisposable
 
     private static async Task<byte[]> BytesAsync(GetObjectResponse response, int maxBytes, CancellationToken token)
     {
-        if (response.ContentLength > maxBytes)
+        if (response.ContentLength < 0 || response.ContentLength > maxBytes)
         {
-            throw new S3Exception(S3Fault.Refused, "GET object", $"the object has more than {maxBytes} bytes");
+            throw new S3Exception(S3Fault.Refused, "GET object", $"the object has no length, or more than {maxBytes} bytes");
         }
 
         // Not more than was announced, whatever comes.

@@ -46,7 +46,7 @@ internal static class S3KeySource
     private static async Task<string?> FileAsync(string folder, string name, CancellationToken token)
     {
         var path = Path.Combine(folder, name);
-        return File.Exists(path) && (await File.ReadAllTextAsync(path, token)).TrimEnd() is { Length: > 0 } text ? text : null;
+        return File.Exists(path) ? NullIfEmpty((await File.ReadAllTextAsync(path, token)).TrimEnd()) : null;
     }
 
     /// <summary>IRSA and what works like it. The call is not signed: the token is what speaks for the pod.</summary>
@@ -64,7 +64,7 @@ internal static class S3KeySource
             WebIdentityToken = (await File.ReadAllTextAsync(tokenFile, token)).TrimEnd(),
         };
         var keys = (await client.AssumeRoleWithWebIdentityAsync(request, token)).Credentials;
-        return new S3Keys(keys.AccessKeyId, keys.SecretAccessKey, keys.SessionToken);
+        return new S3Keys(keys.AccessKeyId, keys.SecretAccessKey, NullIfEmpty(keys.SessionToken));
     }
 
     /// <summary>EKS Pod Identity and ECS. AWSSDK asks loopback, the two agents' own addresses or https, and nobody else.</summary>
@@ -72,8 +72,10 @@ internal static class S3KeySource
     {
         using var source = new GenericContainerCredentials();
         var keys = await source.GetCredentialsAsync().WaitAsync(token);
-        return new S3Keys(keys.AccessKey, keys.SecretKey, keys.Token is { Length: > 0 } session ? session : null);
+        return new S3Keys(keys.AccessKey, keys.SecretKey, NullIfEmpty(keys.Token));
     }
 
-    private static string? Variable(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;
+    private static string? Variable(string name) => NullIfEmpty(Environment.GetEnvironmentVariable(name));
+
+    private static string? NullIfEmpty(string? text) => string.IsNullOrEmpty(text) ? null : text;
 }

@@ -20,7 +20,8 @@ internal static class S3Lifecycle
 
     private const int NoncurrentDays = 1;
 
-    private const int MaxName = 60;
+    /// <summary>Of the names in a text of 200 characters.</summary>
+    private const int MaxName = 40;
 
     /// <summary>From these classes an object has to be asked back hours before it can be read.</summary>
     private static readonly S3StorageClass[] Archives = [S3StorageClass.Glacier, S3StorageClass.DeepArchive];
@@ -123,8 +124,8 @@ internal static class S3Lifecycle
     }
 
     /// <summary>
-    /// A rule without the form that a server or AWSSDK gives it: null and empty, Filter and the older Prefix. Of foreign rules only the place
-    /// is compared, since they are put back as they came.
+    /// A rule without the form that a server or AWSSDK gives it: null and empty, Filter and the older Prefix. Enough for ours; those of
+    /// others are put back as they came.
     /// </summary>
     private sealed record Meaning(string? Id)
     {
@@ -148,7 +149,7 @@ internal static class S3Lifecycle
             Days = rule.Expiration?.Days,
             AbortDays = rule.AbortIncompleteMultipartUpload?.DaysAfterInitiation,
             NoncurrentDays = rule.NoncurrentVersionExpiration?.NoncurrentDays,
-            HasMore = rule.Expiration?.Date is not null || rule.Transitions is { Count: > 0 } || rule.NoncurrentVersionTransitions is { Count: > 0 }
+            HasMore = rule.Expiration is { Date: not null } or { ExpiredObjectDeleteMarker: true } || rule.Transitions is { Count: > 0 } || rule.NoncurrentVersionTransitions is { Count: > 0 }
                 || rule.NoncurrentVersionExpiration?.NewerNoncurrentVersions is > 0,
         };
     }
