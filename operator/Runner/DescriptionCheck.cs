@@ -9,6 +9,9 @@ namespace Slipway.Runner;
 /// </summary>
 internal static partial class DescriptionCheck
 {
+    /// <summary>8760 hours.</summary>
+    private const int MaxTtlSeconds = 8760 * 3600;
+
     public static IReadOnlyList<string> Problems(PrepareDescription description) =>
         Compact([.. Git(description.Git), Positive("timeoutSeconds", description.TimeoutSeconds)]);
 
@@ -51,6 +54,15 @@ internal static partial class DescriptionCheck
         Positive("timeoutSeconds", publish.TimeoutSeconds),
     ]);
 
+    public static IReadOnlyList<string> Problems(ExpireCacheDescription expire) => Compact(
+    [
+        Owner().IsMatch(expire.Owner) ? null : "owner is no uid",
+        Within("ttlSeconds", expire.TtlSeconds, 3600, MaxTtlSeconds),
+        .. expire.S3 is null ? ["exactly one back-end is needed: s3"] : S3("s3", expire.S3),
+        Within("verifyAfterSeconds", expire.VerifyAfterSeconds, 0, 600),
+        Positive("timeoutSeconds", expire.TimeoutSeconds),
+    ]);
+
     private static IReadOnlyList<string> Compact(IEnumerable<string?> problems) => [.. problems.OfType<string>().Distinct()];
 
     private static IEnumerable<string?> Git(GitSource git) =>
@@ -74,7 +86,7 @@ internal static partial class DescriptionCheck
         cache.Mode is "max" or "min" ? null : "cache.mode is not max or min",
         (cache.Registry is null) == (cache.S3 is null) ? "exactly one of cache.registry and cache.s3 is needed" : null,
         .. cache.Registry is null ? [] : Cache(cache.Registry),
-        .. cache.S3 is null ? [] : Bucket(cache.S3),
+        .. cache.S3 is null ? [] : S3("s3", cache.S3),
     ];
 
     private static IEnumerable<string?> Cache(RegistryCacheDescription registry) =>
@@ -83,16 +95,24 @@ internal static partial class DescriptionCheck
         registry.CredentialsDirectory is null ? null : AbsolutePath("cache.registry.credentialsDirectory", registry.CredentialsDirectory),
     ];
 
-    private static IEnumerable<string?> Bucket(S3CacheDescription bucket) =>
+    private static IEnumerable<string?> S3(string field, S3CacheDescription cache) =>
     [
-        Plain("s3.bucket", bucket.Bucket),
-        Plain("s3.region", bucket.Region),
-        bucket.Prefix.Length == 0 || bucket.Prefix.EndsWith('/') ? null : "s3.prefix does not end in a slash",
-        bucket.EndpointUrl is null || EndpointUrl().IsMatch(bucket.EndpointUrl) ? null : "s3.endpointUrl is not http(s)://host[:port]",
-        bucket.UsePathStyle && bucket.EndpointUrl is null ? "s3.usePathStyle needs an endpointUrl" : null,
-        Positive("s3.touchRefreshSeconds", bucket.TouchRefreshSeconds),
-        bucket.CredentialsDirectory is null ? null : AbsolutePath("s3.credentialsDirectory", bucket.CredentialsDirectory),
+        BucketName().IsMatch(cache.Bucket) ? null : $"{field}.bucket is no name of a bucket",
+        Region().IsMatch(cache.Region) ? null : $"{field}.region is no name of a region",
+        IsPrefix(cache.Prefix) ? null : $"{field}.prefix is not empty and does not end in a slash, or cannot be the beginning of a key",
+        cache.EndpointUrl is null || IsEndpoint(cache.EndpointUrl) ? null : $"{field}.endpointUrl is not http(s)://host[:port]",
+        cache.UsePathStyle && cache.EndpointUrl is null ? $"{field}.usePathStyle needs an endpointUrl" : null,
+        Within($"{field}.touchRefreshSeconds", cache.TouchRefreshSeconds, 1, MaxTtlSeconds),
+        cache.CredentialsDirectory is null ? null : AbsolutePath($"{field}.credentialsDirectory", cache.CredentialsDirectory),
     ];
+
+    /// <summary>Keys travel in the path of a URL, where a dot or two lead elsewhere.</summary>
+    private static bool IsPrefix(string prefix) =>
+        prefix.Length == 0 || (prefix.Length <= 512 && prefix.EndsWith('/') && !prefix.StartsWith('/') && !prefix.Any(char.IsControl) && !prefix.Split('/').Any(part => part is "." or ".."));
+
+    private static bool IsEndpoint(string text) =>
+        text.Length <= 1024 && !text.Any(c => char.IsControl(c) || char.IsWhiteSpace(c)) && !text.AsSpan().ContainsAny("?#@\\")
+        && Uri.TryCreate(text, UriKind.Absolute, out var url) && (url.Scheme == Uri.UriSchemeHttp || url.Scheme == Uri.UriSchemeHttps) && url.AbsolutePath == "/";
 
     private static IEnumerable<string?> Attestations(AttestationDescription attestations) =>
     [
@@ -110,6 +130,8 @@ internal static partial class DescriptionCheck
     private static string? Platform(string field, string value) => PlatformPattern().IsMatch(value) ? null : $"{field} is not os/architecture[/variant]";
 
     private static string? Positive(string field, int value) => value > 0 ? null : $"{field} is not positive";
+
+    private static string? Within(string field, int value, int least, int most) => value >= least && value <= most ? null : $"{field} is not from {least} to {most}";
 
     private static string? Plain(string field, string value) =>
         value.Length is > 0 and <= 1024 && !value.Any(char.IsControl) ? null : $"{field} is empty, too long or holds a control character";
@@ -132,9 +154,15 @@ internal static partial class DescriptionCheck
     [GeneratedRegex(@"\A00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}\z")]
     private static partial Regex TraceParent();
 
-    [GeneratedRegex(@"\Ahttps?://(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?\z")]
-    private static partial Regex EndpointUrl();
-
     [GeneratedRegex(@"\A[A-Za-z_][A-Za-z0-9_]*\z")]
     private static partial Regex ArgumentName();
+
+    [GeneratedRegex(@"\A[0-9A-Za-z](?:[0-9A-Za-z-]{0,62}[0-9A-Za-z])?\z")]
+    private static partial Regex Owner();
+
+    [GeneratedRegex(@"\A(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\z")]
+    private static partial Regex BucketName();
+
+    [GeneratedRegex(@"\A[A-Za-z0-9][A-Za-z0-9_-]{0,63}\z")]
+    private static partial Regex Region();
 }

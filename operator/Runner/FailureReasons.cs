@@ -20,6 +20,11 @@ internal static class FailureReasons
     public const string RegistryRefused = nameof(RegistryRefused);
     public const string RegistryUntrusted = nameof(RegistryUntrusted);
     public const string RegistryUnavailable = nameof(RegistryUnavailable);
+    public const string CacheBucketMissing = nameof(CacheBucketMissing);
+    public const string CacheBucketUnauthorized = nameof(CacheBucketUnauthorized);
+    public const string CacheBucketRefused = nameof(CacheBucketRefused);
+    public const string CacheBucketUnavailable = nameof(CacheBucketUnavailable);
+    public const string CacheRulesTooMany = nameof(CacheRulesTooMany);
     public const string BuilderUnreachable = nameof(BuilderUnreachable);
     public const string BuilderUntrusted = nameof(BuilderUntrusted);
     public const string BuilderLost = nameof(BuilderLost);

@@ -5,6 +5,7 @@ namespace Slipway.Runner;
 /// <summary>
 /// Leaves a result where the kubelet looks for it. It keeps 4096 bytes and cuts the rest off, which is no JSON any more: so
 /// a result that is too long loses words first, and attestations, which can be read from the registry again, last.
+/// What a cache's expiry is in conflict with goes the same way: the next run says it again.
 /// </summary>
 internal static class ResultFile
 {
@@ -45,6 +46,13 @@ internal static class ResultFile
         for (var kept = attestations.Count - 1; kept >= 0; kept--)
         {
             shorter = shorter with { Attestations = [.. attestations.Take(kept)], AttestationsOmitted = attestations.Count - kept };
+            yield return shorter;
+        }
+
+        var conflicts = result.Expiry?.Conflicts ?? [];
+        for (var kept = conflicts.Count - 1; kept >= 0; kept--)
+        {
+            shorter = shorter with { Expiry = shorter.Expiry! with { Conflicts = [.. conflicts.Take(kept)] } };
             yield return shorter;
         }
 

@@ -28,6 +28,9 @@ internal sealed record RunResult
     /// <summary>export-cache: what came of it.</summary>
     public CacheExportResult? CacheExport { get; init; }
 
+    /// <summary>expire-cache alone.</summary>
+    public ExpiryResult? Expiry { get; init; }
+
     /// <summary>True where the tags were moved by this pod.</summary>
     public bool Published { get; init; }
 
@@ -89,6 +92,41 @@ internal sealed record CacheExportResult
     /// <summary>Why it is not; null also where there was nothing to write, since the build has failed.</summary>
     public CacheProblem? Problem { get; init; }
 }
+
+/// <summary>How a pool's cache is made to go once it is out of use.</summary>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+internal sealed record ExpiryResult
+{
+    public const string Lifecycle = nameof(Lifecycle);
+    public const string Sweep = nameof(Sweep);
+
+    public const string TtlShort = nameof(TtlShort);
+    public const string LifecycleDenied = nameof(LifecycleDenied);
+    public const string LifecycleUnsupported = nameof(LifecycleUnsupported);
+
+    public const int MaxConflicts = 5;
+    public const int MaxConflictLength = 200;
+
+    /// <summary>Lifecycle: the bucket does it, by its rules. Sweep: this run has done it by hand.</summary>
+    public required string Means { get; init; }
+
+    /// <summary>Why it was a sweep: TtlShort (rules count whole days), LifecycleDenied or LifecycleUnsupported. Null for Lifecycle.</summary>
+    public string? Why { get; init; }
+
+    /// <summary>What makes the cache go sooner than it was to, or keeps it longer, each in words for a person.</summary>
+    public IReadOnlyList<string> Conflicts { get; init; } = [];
+
+    /// <summary>Null where nothing was counted: rules count nothing.</summary>
+    public ExpiredObjects? Manifests { get; init; }
+
+    public ExpiredObjects? Blobs { get; init; }
+
+    /// <summary>True where the rules are in place, or where the sweep has come to its end and left nothing that should go.</summary>
+    public bool Complete { get; init; }
+}
+
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
+internal sealed record ExpiredObjects(long Kept, long Deleted);
 
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Skip)]
 internal sealed record RunFailure

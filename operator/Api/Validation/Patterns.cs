@@ -46,8 +46,8 @@ internal static class Patterns
     /// <summary>A scope that nobody has named is the image's repository, whose host may have a port.</summary>
     public const string CacheScopeOrImage = "^" + PathPart + Port + "(/" + PathPart + ")*$";
 
-    public const string Bucket = "^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$";
-    public const string KeyPrefix = "^([A-Za-z0-9_.-]+/)+$";
+    public const string Bucket = @"^[a-z0-9](\.?[a-z0-9-])+[a-z0-9]$";
+    public const string KeyPrefix = "^([A-Za-z0-9_-][A-Za-z0-9_.-]*/)+$";
     public const string EndpointUrl = @"^https?://(" + Host + @"|\[[0-9a-fA-F:]+\])" + Port + "$";
 
     public const string WebScheme = "^https?://";

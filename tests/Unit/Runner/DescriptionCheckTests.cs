@@ -42,7 +42,29 @@ public class DescriptionCheckTests
     private static BuildDescription InBucket(BuildDescription build, Func<S3CacheDescription, S3CacheDescription> change) =>
         build with { Cache = RunnerSamples.InBucket.Cache! with { S3 = change(RunnerSamples.InBucket.Cache.S3!) } };
 
+    private static readonly ExpireCacheDescription Expire = new()
+    {
+        Owner = "0b1b5c1e-9f0e-4e62-8a1c-3c1f0a6f7d11",
+        TtlSeconds = 14 * 24 * 3600,
+        S3 = new S3CacheDescription { Bucket = "team.cache-1", Region = "eu-central-1", Prefix = "farm/a/", EndpointUrl = "https://s3.example.com:9000", CredentialsDirectory = "/keys" },
+    };
+
+    private static readonly Dictionary<string, Func<ExpireCacheDescription, ExpireCacheDescription>> BadExpiries = new()
+    {
+        ["owner"] = expire => expire with { Owner = "a/b" },
+        ["ttlSeconds is not from 3600 to 31536000"] = expire => expire with { TtlSeconds = 3599 },
+        ["ttlSeconds is"] = expire => expire with { TtlSeconds = 31536001 },
+        ["exactly one back-end"] = expire => expire with { S3 = null },
+        ["verifyAfterSeconds"] = expire => expire with { VerifyAfterSeconds = -1 },
+        ["timeoutSeconds"] = expire => expire with { TimeoutSeconds = 0 },
+        ["s3.region"] = expire => Change(expire, cache => cache with { Region = "eu/../x" }),
+        ["s3.touchRefreshSeconds"] = expire => Change(expire, cache => cache with { TouchRefreshSeconds = 0 }),
+        ["s3.credentialsDirectory"] = expire => Change(expire, cache => cache with { CredentialsDirectory = "keys" }),
+    };
+
     public static TheoryData<string> Fields => [.. BadBuilds.Keys];
+
+    public static TheoryData<string> ExpiryFields => [.. BadExpiries.Keys];
 
     [Theory]
     [MemberData(nameof(Fields))]
@@ -77,4 +99,51 @@ public class DescriptionCheckTests
             Platforms = [new("linux/arm64", Digest), new("linux/arm64/v8", Digest)],
             Output = new OutputDescription { Image = "r.example/a", Tags = ["x"] },
         }).ShouldHaveSingleItem().ShouldBe("platforms names one twice");
+
+    [Theory]
+    [MemberData(nameof(ExpiryFields))]
+    public void Problems_WhenOneFieldOfAnExpiryIsBad_NamesIt(string field) =>
+        DescriptionCheck.Problems(BadExpiries[field](Expire)).ShouldHaveSingleItem().ShouldStartWith(field);
+
+    [Fact]
+    public void Problems_WhenAnExpiryIsGood_AreNone()
+    {
+        DescriptionCheck.Problems(Expire).ShouldBeEmpty();
+        DescriptionCheck.Problems(Change(Expire, cache => cache with { Prefix = "", EndpointUrl = null, CredentialsDirectory = null })).ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData("farm")]
+    [InlineData("/")]
+    [InlineData("/farm/")]
+    [InlineData("fa\nrm/")]
+    [InlineData("farm/../")]
+    [InlineData("./")]
+    public void Problems_OfAPrefix_AreWhatNoKeyCanBeginWith(string prefix) =>
+        DescriptionCheck.Problems(Change(Expire, cache => cache with { Prefix = prefix })).ShouldHaveSingleItem().ShouldStartWith("s3.prefix");
+
+    [Theory]
+    [InlineData("ab")]
+    [InlineData("Team")]
+    [InlineData("a/b")]
+    [InlineData("a..b")]
+    [InlineData("abc-")]
+    [InlineData("abc\n")]
+    public void Problems_OfABucket_AreWhatIsNoName(string bucket) =>
+        DescriptionCheck.Problems(Change(Expire, cache => cache with { Bucket = bucket })).ShouldHaveSingleItem().ShouldStartWith("s3.bucket");
+
+    [Theory]
+    [InlineData("s3.example.com")]
+    [InlineData("ftp://s3.example.com")]
+    [InlineData("https://u:p@s3.example.com")]
+    [InlineData("https://u@s3.example.com")]
+    [InlineData("https://s3.example.com/?x=y")]
+    [InlineData("https://s3.example.com/#x")]
+    [InlineData("https://s3.example.com/path")]
+    [InlineData("https://s3.example.com\n")]
+    [InlineData("")]
+    public void Problems_OfAnEndpoint_AreWhatIsNotSchemeAndHost(string endpoint) =>
+        DescriptionCheck.Problems(Change(Expire, cache => cache with { EndpointUrl = endpoint })).ShouldHaveSingleItem().ShouldStartWith("s3.endpointUrl");
+
+    private static ExpireCacheDescription Change(ExpireCacheDescription expire, Func<S3CacheDescription, S3CacheDescription> change) => expire with { S3 = change(expire.S3!) };
 }

@@ -96,6 +96,28 @@ public class ResultFileTests
             iter: 2000);
     }
 
+    [Theory]
+    [InlineData("x", 5)]
+    [InlineData("€", 5)]
+    [InlineData("😀", 1)]
+    public void Fit_WhenConflictsAreLong_KeepsAsManyAsThereIsRoomFor(string letter, int least)
+    {
+        var text = string.Concat(Enumerable.Repeat(letter, ExpiryResult.MaxConflictLength / letter.Length));
+        var result = new RunResult
+        {
+            Expiry = new ExpiryResult { Means = ExpiryResult.Sweep, Why = ExpiryResult.LifecycleDenied, Conflicts = [.. Enumerable.Repeat(text, ExpiryResult.MaxConflicts)], Blobs = new ExpiredObjects(long.MaxValue, long.MaxValue) },
+            Failure = new RunFailure { Class = FailureClass.Infrastructure, Reason = FailureReasons.CacheBucketUnavailable, Message = string.Concat(Enumerable.Repeat(letter, 2000)) },
+        };
+
+        var json = ResultFile.Fit(result);
+
+        Encoding.UTF8.GetByteCount(json).ShouldBeLessThanOrEqualTo(ResultFile.MaxBytes);
+        var read = RunnerJson.Deserialize<RunResult>(json).Expiry!;
+        read.Conflicts.Count.ShouldBeGreaterThanOrEqualTo(least);
+        read.Conflicts.ShouldAllBe(conflict => conflict == text);
+        read.Blobs.ShouldBe(result.Expiry.Blobs);
+    }
+
     private static List<AttestationResult> Attestations(int count) =>
         [.. Enumerable.Range(0, count).Select(number => new AttestationResult(Digest, "https://slsa.dev/provenance/v1", Digest, number))];
 }

@@ -31,6 +31,7 @@ public sealed class RunnerCommandsTests : IDisposable
     [InlineData("prepare", """{"git":{"url":"file:///etc","revision":"main"}}""", "git.url")]
     [InlineData("build", """{"unknown":1}""", "unknown")]
     [InlineData("publish", """{"platforms":[],"output":{"image":"r.example/a","tags":["x"]}}""", "platforms is empty")]
+    [InlineData("expire-cache", """{"owner":"a","ttlSeconds":7200}""", "exactly one back-end")]
     public async Task Invoke_WhenTheDescriptionCannotBeUsed_SaysWhatIsWrongAndEndsWith2(string verb, string json, string what)
     {
         (await InvokeAsync(verb, json, _ => throw new InvalidOperationException("something ran"))).ShouldBe(2);

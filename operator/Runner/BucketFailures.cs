@@ -1,0 +1,46 @@
+using Slipway.S3;
+
+namespace Slipway.Runner;
+
+/// <summary>What an S3 server would not do as a failure of the run.</summary>
+internal static class BucketFailures
+{
+    /// <summary>Runs what talks to the bucket and names its refusals.</summary>
+    public static async Task GuardAsync(S3CacheDescription cache, TextWriter log, Func<Task> calls)
+    {
+        try
+        {
+            await calls();
+        }
+        catch (S3Exception e)
+        {
+            await log.WriteLineAsync($"S3: {e.Message}");
+            throw new RunFailureException(Of(e, cache));
+        }
+    }
+
+    public static RunFailure Of(S3Exception fault, S3CacheDescription cache) => fault.Fault switch
+    {
+        S3Fault.Unauthorized or S3Fault.Denied => Failure(FailureClass.Config, FailureReasons.CacheBucketUnauthorized,
+            $"{Keys(cache)} may not use the bucket {cache.Bucket} of the cache ({Place(fault)})."),
+        S3Fault.NotFound => Failure(FailureClass.Config, FailureReasons.CacheBucketMissing,
+            $"There is no bucket {cache.Bucket} at {cache.EndpointUrl ?? cache.Region}: create it, or correct its name, region or endpoint in the pool's cache."),
+        S3Fault.Busy or S3Fault.Unreachable => Failure(FailureClass.Infrastructure, FailureReasons.CacheBucketUnavailable,
+            $"The server of the bucket {cache.Bucket} is busy, broken or cannot be reached ({Place(fault)})."),
+        _ => Failure(FailureClass.Config, FailureReasons.CacheBucketRefused,
+            $"The server of the bucket {cache.Bucket} does not take what is asked of it ({Place(fault)}): look at region and endpoint in the pool's cache."),
+    };
+
+    public static RunFailure KeysMissing(S3CacheDescription cache) => Failure(
+        FailureClass.Config,
+        FailureReasons.CredentialsSecretMissing,
+        cache.CredentialsDirectory is null
+            ? $"This pod has no cloud identity for the bucket {cache.Bucket}: give its ServiceAccount one (IRSA, EKS Pod Identity), or name a Secret with keys in the pool's cache."
+            : $"The Secret with the keys for the bucket {cache.Bucket} is not in this namespace, or has no AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: create it.");
+
+    private static string Place(S3Exception fault) => fault.Status is { } status ? $"{fault.Operation}: {(int)status} {fault.Code}".TrimEnd() : fault.Operation;
+
+    private static string Keys(S3CacheDescription cache) => cache.CredentialsDirectory is null ? "This pod's cloud identity" : "The keys in the cache's Secret";
+
+    private static RunFailure Failure(FailureClass kind, string reason, string message) => new() { Class = kind, Reason = reason, Message = message };
+}

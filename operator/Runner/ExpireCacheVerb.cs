@@ -1,0 +1,81 @@
+using Slipway.S3;
+
+namespace Slipway.Runner;
+
+/// <summary>slipway expire-cache: what a pool's cache no longer uses goes, by the bucket's own rules where they can do it, else by hand.</summary>
+internal sealed class ExpireCacheVerb(TextWriter log, TimeProvider time)
+{
+    /// <summary>Rules count whole days and add some: of less than this they would make far more.</summary>
+    private static readonly TimeSpan LeastForRules = TimeSpan.FromHours(72);
+
+    public Task<RunResult> RunAsync(ExpireCacheDescription expire, CancellationToken interrupted) => RunReport.OfAsync(
+        async report =>
+        {
+            var cache = expire.S3 ?? throw new InvalidOperationException("a description without a back-end");
+            using var deadline = new Deadline(TimeSpan.FromSeconds(expire.TimeoutSeconds), time, interrupted);
+            await deadline.GuardAsync(() => BucketFailures.GuardAsync(cache, log, async () =>
+            {
+                using var bucket = new S3Bucket(await ConnectionAsync(cache, deadline.Token));
+                var retention = Retention(expire, cache);
+                if (await SweepReasonAsync(report, bucket, retention, expire, deadline.Token) is { } why)
+                {
+                    await SweepAsync(report, bucket, retention, why, deadline.Token);
+                }
+            }));
+        },
+        log,
+        time);
+
+    /// <summary>Null once the bucket's rules do it.</summary>
+    private async Task<string?> SweepReasonAsync(RunReport report, S3Bucket bucket, S3Retention retention, ExpireCacheDescription expire, CancellationToken token)
+    {
+        if (retention.Ttl < LeastForRules)
+        {
+            return ExpiryResult.TtlShort;
+        }
+
+        try
+        {
+            Report(report, await new S3Expiry(bucket, retention, TimeSpan.FromSeconds(expire.VerifyAfterSeconds), log, time).ApplyAsync(token));
+            return null;
+        }
+        catch (S3Exception e) when (e.Fault is S3Fault.Denied or S3Fault.NotImplemented or S3Fault.Refused)
+        {
+            await log.WriteLineAsync($"S3: {e.Message}. The bucket's rules cannot do it, so this run does.");
+            return e.Fault == S3Fault.Denied ? ExpiryResult.LifecycleDenied : ExpiryResult.LifecycleUnsupported;
+        }
+    }
+
+    private async Task SweepAsync(RunReport report, S3Bucket bucket, S3Retention retention, string why, CancellationToken token)
+    {
+        var sweep = new S3Sweep(bucket, retention, log, time);
+        try
+        {
+            await sweep.RunAsync(token);
+        }
+        finally
+        {
+            Report(report, sweep.Result with { Why = why });
+        }
+    }
+
+    private static void Report(RunReport report, ExpiryResult expiry) =>
+        report.Result = report.Result with { Expiry = expiry with { Conflicts = [.. expiry.Conflicts.Take(ExpiryResult.MaxConflicts)] } };
+
+    private static async Task<S3Connection> ConnectionAsync(S3CacheDescription cache, CancellationToken token) => new()
+    {
+        Bucket = cache.Bucket,
+        Region = cache.Region,
+        EndpointUrl = cache.EndpointUrl,
+        UsePathStyle = cache.UsePathStyle,
+        Keys = await S3KeySource.ReadAsync(cache.CredentialsDirectory, token) ?? throw new RunFailureException(BucketFailures.KeysMissing(cache)),
+    };
+
+    private static S3Retention Retention(ExpireCacheDescription expire, S3CacheDescription cache) => new()
+    {
+        Owner = expire.Owner,
+        Prefix = cache.Prefix,
+        Ttl = TimeSpan.FromSeconds(expire.TtlSeconds),
+        TouchRefresh = TimeSpan.FromSeconds(cache.TouchRefreshSeconds),
+    };
+}
