@@ -81,6 +81,16 @@ public sealed class ClusterFixture : IAsyncLifetime
         }
     }
 
+    /// <summary>For caches in a bucket.</summary>
+    internal TestS3 S3
+    {
+        get
+        {
+            if (Cluster.S3 is null) Assert.Skip("There is no S3 server beside k3s: this test runs on the local cluster alone.");
+            return Cluster.S3;
+        }
+    }
+
     internal V1Alpha1BuilderPool Pool(NamespacedName key) => TestPool.Of(Cluster, key, _proxy?.OfThePool ?? []);
 
     /// <summary>

@@ -24,6 +24,9 @@ internal interface ITestCluster : IAsyncDisposable
     /// <summary>The registry that builds push to.</summary>
     TestRegistry Registry { get; }
 
+    /// <summary>An S3 server that pods and the tests reach by the same address; null where there is none.</summary>
+    TestS3? S3 { get; }
+
     /// <summary>An address of this machine that pods reach; null where there is none.</summary>
     string? HostAddress { get; }
 
@@ -33,6 +36,9 @@ internal interface ITestCluster : IAsyncDisposable
     /// <summary>Makes a repository with these files in one commit on branch main, or, where it is there, puts one more commit on that; returns its address and the commit.</summary>
     Task<(string Url, string Commit)> PushAsync(string name, IReadOnlyDictionary<string, string> files);
 }
+
+/// <summary>Path style, any region.</summary>
+internal sealed record TestS3(string Endpoint, string AccessKey, string SecretKey);
 
 internal sealed record TestRegistry(string Host, string? User, string? Password, string? CaPath)
 {

@@ -37,6 +37,8 @@ internal sealed class K3sCluster : ITestCluster
 
     public TestRegistry Registry => new($"{RegistryName}:{RegistryPort}", User: null, Password: null, CaPath: null) { Dial = $"{_registry.Hostname}:{_registry.GetMappedPublicPort(RegistryPort)}" };
 
+    public TestS3? S3 => null;
+
     public string? HostAddress => null;
 
     public IReadOnlyList<PoolRegistry> Mirrors => [];

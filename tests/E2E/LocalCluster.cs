@@ -18,6 +18,8 @@ internal sealed class LocalCluster : ITestCluster
 
     public TestRegistry Registry => new(Env["REGISTRY"], Env["REGISTRY_USER"], Env["REGISTRY_PASSWORD"], Env["REGISTRY_CA"]);
 
+    public TestS3? S3 => new(Env["S3_ENDPOINT"], Env["S3_ACCESS_KEY"], Env["S3_SECRET_KEY"]);
+
     public string? HostAddress => Env["HOST_ADDRESS"];
 
     public IReadOnlyList<PoolRegistry> Mirrors =>
