@@ -137,7 +137,9 @@ internal static class OperatorHost
 
     private static void AddOperator(IServiceCollection services, OperatorSettings settings, KubernetesClientConfiguration cluster, Version server)
     {
+        var jobs = settings.Builds.Jobs with { ServerKnowsPodReplacementPolicy = server >= new Version(1, 29) };
         services.AddSingleton<PoolValidation>(Validation.Errors);
+        services.AddSingleton(jobs);
         services.AddScheduling();
         // Before the passes' own service: services stop in the opposite order, and the last passes may have a trace to tell.
         if (settings.Traces is { } traces) services.AddTracing(traces);
@@ -145,7 +147,7 @@ internal static class OperatorHost
             .AddInformer<V1Pod>(SlipwayApi.ManagedBySelector)
             .AddInformer<V1Job>(SlipwayApi.ManagedBySelector)
             .AddPools(settings.Pools with { ServerVersion = server }, settings.Pki)
-            .AddBuilds(settings.Builds with { Jobs = settings.Builds.Jobs with { ServerKnowsPodReplacementPolicy = server >= new Version(1, 29) }, Traces = settings.Traces is not null });
+            .AddBuilds(settings.Builds with { Jobs = jobs, Traces = settings.Traces is not null });
     }
 
     /// <summary>Asked once: fields that an older server does not know, it drops without a word.</summary>

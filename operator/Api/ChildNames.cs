@@ -32,6 +32,10 @@ internal static partial class ChildNames
     /// <summary>The pool's certificate authority, in the operator's own namespace.</summary>
     public static string PoolAuthority(string poolUid) => $"slipway-ca-{Hash(poolUid, 16)}";
 
+    /// <summary>The number of the Jobs that make the pool's cache go, for one spec of it.</summary>
+    public static string ExpiryJob(string pool, string uid, string spec, int number) =>
+        BuildChild(pool, uid, spec, string.Create(CultureInfo.InvariantCulture, $"expire-cache-{number}"));
+
     public static string PrepareJob(string build, string uid, string buildKey, int attempt) =>
         BuildChild(build, uid, buildKey, string.Create(CultureInfo.InvariantCulture, $"prepare-{attempt}"));
 

@@ -16,6 +16,7 @@ internal static class Conditions
     public const string Complete = nameof(Complete);
     public const string VersionVulnerable = nameof(VersionVulnerable);
     public const string CacheHealthy = nameof(CacheHealthy);
+    public const string CacheExpiryApplied = nameof(CacheExpiryApplied);
 
     private const int MessageLimit = 1024;
 

@@ -17,6 +17,7 @@ internal static class SlipwayApi
     public const string ComponentLabel = "app.kubernetes.io/component";
     public const string BuilderComponent = "builder";
     public const string BuildComponent = "build";
+    public const string CacheComponent = "cache";
 
     /// <summary>The pool's name, on builders and Jobs.</summary>
     public const string PoolLabel = "slipway.dev/pool";
@@ -33,8 +34,12 @@ internal static class SlipwayApi
     public const string BuildLabel = "slipway.dev/build";
     public const string BuildKeyLabel = "slipway.dev/build-key";
 
-    /// <summary>prepare, build or publish.</summary>
+    /// <summary>prepare, build, publish or expire-cache.</summary>
     public const string RoleLabel = "slipway.dev/role";
+
+    /// <summary>On Jobs that make a cache go: the spec of the cache, and its bucket, each as a hash.</summary>
+    public const string CacheSpecLabel = "slipway.dev/cache-spec";
+    public const string CacheBucketLabel = "slipway.dev/cache-bucket";
 
     /// <summary>The builder's uid, on Jobs: the same name may come back as another pod.</summary>
     public const string BuilderUidAnnotation = "slipway.dev/builder-uid";

@@ -155,6 +155,9 @@ internal sealed record PoolCache
     /// <summary>Max: the result of every step is kept. Min: of those alone that are in the image. Default Max.</summary>
     public string? Mode { get; init; }
 
+    /// <summary>How long a cache stays that no build writes any more. 1h to 8760h. Default 336h.</summary>
+    public string? Ttl { get; init; }
+
     /// <summary>Whether builds write the cache: Always or Never. A build may say Never for itself. Default Always.</summary>
     public string? Export { get; init; }
 
@@ -197,6 +200,9 @@ internal sealed record PoolS3Cache
 
     /// <summary>A Secret with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, for a session, AWS_SESSION_TOKEN, looked for in the namespace of the build. Absent there: the build runs without this cache and says so. Without this field the cloud identity of the Job's ServiceAccount is used.</summary>
     public LocalReference? CredentialsSecretRef { get; init; }
+
+    /// <summary>ServiceAccount, in the pool's namespace, of the Job that makes the cache go when its time is over. Default: default.</summary>
+    public string? ServiceAccountName { get; init; }
 }
 
 internal sealed record AllowedNamespaces
@@ -220,7 +226,7 @@ internal sealed record BuilderPoolStatus
     /// <summary>The generation that this status speaks of; -1 before anybody has looked.</summary>
     public long? ObservedGeneration { get; init; }
 
-    /// <summary>Ready, Reconciling and Stalled, as kstatus reads them, and VersionVulnerable.</summary>
+    /// <summary>Ready, Reconciling and Stalled, as kstatus reads them, CacheExpiryApplied and VersionVulnerable.</summary>
     public IReadOnlyList<V1Condition>? Conditions { get; init; }
 
     /// <summary>How each platform of the spec stands.</summary>

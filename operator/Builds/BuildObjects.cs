@@ -68,7 +68,7 @@ internal static class BuildObjects
             Description = RunnerJson.Serialize(description),
             Timeout = TimeSpan.FromSeconds(description.TimeoutSeconds),
             Companion = CacheWriter(description),
-            Volumes = [ClientCredentials(state, builder), .. PushCredentials(state), .. BuildCaches.Credentials(state.Snapshot.Pool, CacheDirectory), .. Source(state), .. SharedFolder(description)],
+            Volumes = [ClientCredentials(state, builder), .. PushCredentials(state), .. CacheJobs.Credentials(state.Snapshot.Pool?.Spec.Cache, CacheDirectory), .. Source(state), .. SharedFolder(description)],
             Template = state.Spec.Job,
         }, state.Options.Jobs);
     }

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using k8s.Models;
 using Slipway.Api;
 using Slipway.JobPods;
@@ -44,20 +43,7 @@ internal sealed class JobResult(BuildOptions options, DateTimeOffset now)
     }
 
     private static RunResult? Reported(V1Pod pod, ResultKind wanted) =>
-        Read(Terminated(pod)?.Message) is { } result && ResultCheck.IsSound(result, wanted) ? result : null;
-
-    private static RunResult? Read(string? message)
-    {
-        if (string.IsNullOrWhiteSpace(message)) return null;
-        try
-        {
-            return RunnerJson.Deserialize<RunResult>(message);
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
-    }
+        RunnerResult.Of(pod, JobContainers.Runner) is { } result && ResultCheck.IsSound(result, wanted) ? result : null;
 
     private RunFailure? OfPod(V1Pod pod)
     {
@@ -124,7 +110,7 @@ internal sealed class JobResult(BuildOptions options, DateTimeOffset now)
 
     /// <summary>How writing the cache ended; null as long as it has not, and where nobody was to write one.</summary>
     public static CacheExportResult? ExportOf(BuildJob job) =>
-        job.Pods.Select(pod => Read(JobContainers.EndOf(pod, JobContainers.Cache)?.Message)?.CacheExport).FirstOrDefault(export => export is not null && ResultCheck.IsSound(export));
+        job.Pods.Select(pod => RunnerResult.Of(pod, JobContainers.Cache)?.CacheExport).FirstOrDefault(export => export is not null && ResultCheck.IsSound(export));
 
     /// <summary>
     /// After a failure there is no cache to write, and the container that would have ends by itself: a Job that is judged before that

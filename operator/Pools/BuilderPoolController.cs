@@ -24,12 +24,13 @@ namespace Slipway.Pools;
 [EntityRbac(typeof(V1StatefulSet), typeof(V1Service), typeof(V1ConfigMap), typeof(V1NetworkPolicy),
     Verbs = RbacVerb.Get | RbacVerb.List | RbacVerb.Watch | RbacVerb.Create | RbacVerb.Patch | RbacVerb.Delete)]
 [EntityRbac(typeof(V1Pod), Verbs = RbacVerb.Get | RbacVerb.List | RbacVerb.Watch | RbacVerb.Delete)]
+[EntityRbac(typeof(V1Job), Verbs = RbacVerb.Get | RbacVerb.List | RbacVerb.Watch | RbacVerb.Create | RbacVerb.Delete)]
 [EntityRbac(typeof(V1Node), Verbs = RbacVerb.Get | RbacVerb.List | RbacVerb.Watch)]
 [EntityRbac(typeof(V1PersistentVolumeClaim), Verbs = RbacVerb.Patch)]
 [EntityRbac(typeof(V1Secret), Verbs = RbacVerb.Create | RbacVerb.Delete)]
 internal sealed partial class BuilderPoolController(
     PoolObserver observer, PoolAuthority authority, AuthoritySweep sweep, IKubeClient client, Applier applier, Deleter deleter, StatusWriter status, StatusPace pace, IssuedCertificates issued,
-    IPoolWatcher scheduler, IBuilderService builders, FarmMetrics metrics, IEventRecorder events, ILogger<BuilderPoolController> logger) : IEntityController<V1Alpha1BuilderPool>
+    CacheExpiry expiry, IPoolWatcher scheduler, IBuilderService builders, FarmMetrics metrics, IEventRecorder events, ILogger<BuilderPoolController> logger) : IEntityController<V1Alpha1BuilderPool>
 {
     public async Task<ReconciliationResult<V1Alpha1BuilderPool>> ReconcileAsync(
         V1Alpha1BuilderPool entity, CancellationToken cancellationToken)
@@ -63,7 +64,7 @@ internal sealed partial class BuilderPoolController(
     /// <summary>Plans again with each fact that only an act brings to light.</summary>
     private async Task<PoolPlan> PlanAsync(V1Alpha1BuilderPool pool, CancellationToken cancellationToken)
     {
-        var snapshot = observer.Observe(pool);
+        var snapshot = observer.Observe(pool) with { Expiry = expiry.Observe(pool) };
         var plan = PoolPlanner.Plan(snapshot);
         var foreign = await UnseenForeignersAsync(snapshot, plan, cancellationToken);
         if (foreign.Count > 0) plan = PoolPlanner.Plan(snapshot = snapshot with { Foreign = [.. snapshot.Foreign, .. foreign] });
@@ -82,6 +83,7 @@ internal sealed partial class BuilderPoolController(
         foreach (var pod in plan.Replaced) await ReplaceAsync(pod, cancellationToken);
         foreach (var dropped in plan.Dropped) await DropAsync(dropped, cancellationToken);
         if (plan.DroppedPolicy is { } policy) await DropAsync(policy, cancellationToken);
+        await expiry.ActAsync(pool, plan.Expiry, cancellationToken);
     }
 
     private async Task<ReconciliationResult<V1Alpha1BuilderPool>> ReportAsync(V1Alpha1BuilderPool pool, PoolPlan plan, CancellationToken cancellationToken)

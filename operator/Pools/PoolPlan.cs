@@ -38,6 +38,9 @@ internal sealed record PoolPlan
     /// <summary>The pool's NetworkPolicy, where it shall have none any more.</summary>
     public V1NetworkPolicy? DroppedPolicy { get; init; }
 
+    /// <summary>What is to be done about the pool's cache, beside its builders.</summary>
+    public ExpiryPlan Expiry { get; init; } = ExpiryPlan.None;
+
     public required BuilderPoolStatus Status { get; init; }
 
     /// <summary>When to look again although nothing has changed.</summary>

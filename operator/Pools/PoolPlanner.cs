@@ -118,6 +118,8 @@ internal static class PoolPlanner
         var waits = renewals.Select(due => due - snapshot.Now).Append(LongestWait);
         if (dropped.Count < leftOver.Count) waits = waits.Append(DropCheck);
         if (PoolProgress.PatienceEnds(snapshot) is { } end) waits = waits.Append(end - snapshot.Now);
+        var expiry = PoolExpiry.Plan(snapshot);
+        if (expiry.NextLook is { } look) waits = waits.Append(look - snapshot.Now);
         return new PoolPlan
         {
             NeedsAuthority = snapshot.Authority is null && snapshot.OwnPlatforms.Any(),
@@ -130,6 +132,7 @@ internal static class PoolPlanner
             Dropped = dropped,
             DroppedPolicy = walled ? null : snapshot.NetworkPolicy,
             Drains = [.. snapshot.OwnPlatforms.Select(platform => PoolDrain.Of(snapshot, platform))],
+            Expiry = expiry,
             Status = PoolProgress.Status(snapshot),
             LookAgainAfter = waits.Min(),
         };

@@ -58,6 +58,7 @@ internal static class PoolProgress
         // Beside the three that say how the pool is: it must not go when one of them comes.
         if (PoolVersions.Vulnerable(snapshot.Pool, snapshot.Options, platforms.SelectMany(platform => platform.Builders!)) is { } vulnerable)
             conditions = [.. conditions, vulnerable];
+        if (PoolExpiry.Condition(snapshot) is { } expiry) conditions = [.. conditions, expiry];
         return new BuilderPoolStatus
         {
             ObservedGeneration = snapshot.Pool.Metadata.Generation,

@@ -41,6 +41,9 @@ internal sealed record PoolSnapshot
 
     public IReadOnlyList<V1Pod> Pods { get; init; } = [];
 
+    /// <summary>How the expiry of the pool's cache stands; null where nobody has looked.</summary>
+    public ExpirySnapshot? Expiry { get; init; }
+
     /// <summary>By platform as users write it.</summary>
     public IReadOnlyDictionary<string, QueueCount> Queues { get; init; } = new Dictionary<string, QueueCount>();
 

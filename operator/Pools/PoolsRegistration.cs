@@ -16,7 +16,7 @@ internal static class PoolsRegistration
 
     /// <summary>
     /// The pools' controller with the informers of all that it makes, of nodes, authorities and the API server's addresses. The caller adds
-    /// the informers of pods and Jobs, the index of pods by pool (AddScheduling) and a <see cref="PoolValidation"/>.
+    /// the informers of pods and Jobs, the index of pods by pool (AddScheduling), a <see cref="PoolValidation"/> and the Jobs' options.
     /// </summary>
     public static OperatorBuilder AddPools(this OperatorBuilder builder, PoolOptions options, PkiOptions pki)
     {
@@ -28,6 +28,7 @@ internal static class PoolsRegistration
         builder.Services.TryAddSingleton<StatusPace>();
         builder.Services.TryAddSingleton<IssuedCertificates>();
         builder.Services.TryAddSingleton<AuthoritySweep>();
+        builder.Services.TryAddSingleton<CacheExpiry>();
         return builder
             .AddInformer<V1Alpha1BuilderPool>()
             .AddInformer<V1StatefulSet>(BuilderSelector)
@@ -35,6 +36,9 @@ internal static class PoolsRegistration
             .AddInformer<V1ConfigMap>(BuilderSelector)
             .AddInformer<V1Node>(transform: NodeWatch.Trim)
             .AddIndex<V1Pod>(NodeWatch.Index, NodeWatch.NodeOf)
+            .AddIndex<V1Job>(CacheExpiry.OwnerIndex, CacheExpiry.OwnerOf)
+            .AddIndex<V1Pod>(CacheExpiry.OwnerIndex, CacheExpiry.OwnerOf)
+            .AddIndex<V1Job>(CacheExpiry.BucketIndex, CacheExpiry.BucketOf)
             // The authorities alone, in the only namespace whose Secrets the operator reads.
             .AddInformer<V1Secret>(PkiObjects.AuthoritySelector, pki.OperatorNamespace)
             .AddInformer<V1NetworkPolicy>(BuilderSelector)
@@ -54,7 +58,7 @@ internal static class PoolsRegistration
                 .Watches<V1Node>(provider => NodeWatch.PoolsOf(provider.GetRequiredService<IStore<V1Pod>>()))
                 // An authority that somebody deletes has its pool re-keyed.
                 .Watches<V1Secret>(_ => (old, now) => PkiObjects.PoolOf(old).Concat(PkiObjects.PoolOf(now)))
-                // Builds that start and end change the counters.
+                // Builds that start and end change the counters, and what makes the cache go has a result at its end.
                 .Watches<V1Job>(_ => (old, now) => PoolLabels.PoolOf(old).Concat(PoolLabels.PoolOf(now))));
     }
 }

@@ -42,7 +42,7 @@ internal sealed class CacheProbe : IDisposable
         try
         {
             using var bucket = new S3Bucket(RunnerBucket.Connection(cache, keys));
-            return await bucket.HeadAsync(RunnerBucket.ManifestKey(cache, name), token);
+            return await bucket.HeadAsync(S3Layout.Manifests(cache.Prefix) + name, token);
         }
         catch (Exception e) when (e is S3Exception or OperationCanceledException)
         {

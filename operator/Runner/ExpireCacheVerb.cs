@@ -62,14 +62,8 @@ internal sealed class ExpireCacheVerb(TextWriter log, TimeProvider time)
     private static void Report(RunReport report, ExpiryResult expiry) =>
         report.Result = report.Result with { Expiry = expiry with { Conflicts = [.. expiry.Conflicts.Take(ExpiryResult.MaxConflicts)] } };
 
-    private static async Task<S3Connection> ConnectionAsync(S3CacheDescription cache, CancellationToken token) => new()
-    {
-        Bucket = cache.Bucket,
-        Region = cache.Region,
-        EndpointUrl = cache.EndpointUrl,
-        UsePathStyle = cache.UsePathStyle,
-        Keys = await S3KeySource.ReadAsync(cache.CredentialsDirectory, token) ?? throw new RunFailureException(BucketFailures.KeysMissing(cache)),
-    };
+    private static async Task<S3Connection> ConnectionAsync(S3CacheDescription cache, CancellationToken token) => RunnerBucket.Connection(
+        cache, await S3KeySource.ReadAsync(cache.CredentialsDirectory, token) ?? throw new RunFailureException(BucketFailures.KeysMissing(cache)));
 
     private static S3Retention Retention(ExpireCacheDescription expire, S3CacheDescription cache) => new()
     {

@@ -2,7 +2,7 @@ using Slipway.S3;
 
 namespace Slipway.Runner;
 
-/// <summary>The pool's bucket, and where BuildKit keeps what in it.</summary>
+/// <summary>The pool's bucket, as a description has it.</summary>
 internal static class RunnerBucket
 {
     public static S3Connection Connection(S3CacheDescription cache, S3Keys keys) => new()
@@ -13,7 +13,4 @@ internal static class RunnerBucket
         UsePathStyle = cache.UsePathStyle,
         Keys = keys,
     };
-
-    /// <summary>prefix and name are joined as they are.</summary>
-    public static string ManifestKey(S3CacheDescription cache, string name) => $"{cache.Prefix}manifests/{name}";
 }

@@ -26,9 +26,9 @@ internal sealed record S3Retention
 
     public required TimeSpan TouchRefresh { get; init; }
 
-    public string ManifestsPrefix => $"{Prefix}manifests/";
+    public string ManifestsPrefix => S3Layout.Manifests(Prefix);
 
-    public string BlobsPrefix => $"{Prefix}blobs/";
+    public string BlobsPrefix => S3Layout.Blobs(Prefix);
 
     /// <summary>For rules, which count whole days. Both kinds are rounded up to the same midnights, so that needs no day of its own.</summary>
     public int ManifestDays => WholeDays(Ttl);

@@ -140,6 +140,9 @@ internal sealed class PoolCacheValidator : AbstractValidator<PoolCache?>
     public PoolCacheValidator()
     {
         RuleFor(cache => cache!.Mode).OneOf("Max", "Min");
+        RuleFor(cache => cache!.Ttl).Length(16).Matching(Patterns.Duration)
+            .Must(text => text is null || (GoDuration.TryParse(text, out var time) && time >= TimeSpan.FromHours(1) && time <= TimeSpan.FromHours(8760)))
+            .WithMessage(Messages.CacheTtlRange);
         RuleFor(cache => cache!.Export).OneOf("Always", "Never");
         RuleFor(cache => cache!.ExportFrom).SetValidator(new AllowedNamespacesValidator());
         RuleFor(cache => cache!.Registry).SetValidator(new PoolRegistryCacheValidator());
@@ -166,6 +169,7 @@ internal sealed class PoolS3CacheValidator : AbstractValidator<PoolS3Cache?>
         RuleFor(cache => cache!.Prefix).Length(256).Matching(Patterns.KeyPrefix);
         RuleFor(cache => cache!.EndpointUrl).Length(512).Matching(Patterns.EndpointUrl);
         RuleFor(cache => cache!.CredentialsSecretRef).SetValidator(new LocalReferenceValidator());
+        RuleFor(cache => cache!.ServiceAccountName).Length(253).Matching(Patterns.DnsSubdomain);
         RuleFor(cache => cache).Must(cache => cache!.UsePathStyle is not true || !string.IsNullOrEmpty(cache.EndpointUrl)).WithMessage(Messages.PathStyle);
     }
 }

@@ -19,6 +19,7 @@ internal static class Messages
     public const string Repository =
         "must be the registry's host, with a dot, a port or localhost, and a path: registry.example.com/team/app";
 
+    public const string CacheTtlRange = "must be from 1h to 8760h";
     public const string OneCache = "must be exactly one of registry and s3";
     public const string PathStyle = "usePathStyle needs endpointURL: BuildKit asks Amazon's own servers for bucket.endpoint/key alone";
 

@@ -3,6 +3,7 @@ using k8s;
 using k8s.Models;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
+using Microsoft.Extensions.Logging.Abstractions;
 using NSubstitute;
 using Slipway.Api;
 using Slipway.Kube;
@@ -49,10 +50,13 @@ public class BuilderPoolControllerTests
             new FakeStore<V1Node>(_cluster), () => _apiServer, authority, _queues, new Circuits(_pools, Substitute.For<IReconcileTrigger<V1Alpha1BuilderPool>>(), _time), issued, new PoolOptions(), _ => _errors, _time);
         _controller = new BuilderPoolController(
             observer, authority, new AuthoritySweep(authority, _pools), _cluster, new Applier(_cluster, new OperatorOptions()), new Deleter(_cluster),
-            new StatusWriter(_cluster), new StatusPace(new PoolOptions(), _time), issued, Substitute.For<IPoolWatcher>(), _queues, new FarmMetrics(_metrics), _events, _log);
+            new StatusWriter(_cluster), new StatusPace(new PoolOptions(), _time), issued, Expiry(), Substitute.For<IPoolWatcher>(), _queues, new FarmMetrics(_metrics), _events, _log);
         _cluster.Put(PoolWorld.Pool());
         _cluster.Put(PoolWorld.Node());
     }
+
+    private CacheExpiry Expiry() => new(
+        new FakeStore<V1Job>(_cluster, IsOurs, CacheExpiry.OwnerOf), new FakeStore<V1Pod>(_cluster, IsOurs, CacheExpiry.OwnerOf), _cluster, new Deleter(_cluster), PoolWorld.Jobs, _time, NullLogger<CacheExpiry>.Instance);
 
     [Fact]
     public async Task Reconcile_WhenThePoolHasEndpointsAlone_WritesTheirStatusAndNothingElse()

@@ -1,6 +1,7 @@
 using k8s;
 using k8s.Models;
 using Slipway.Api;
+using Slipway.JobPods;
 using Slipway.Pki;
 using Slipway.Pools;
 using Slipway.Scheduling;
@@ -12,6 +13,7 @@ internal static class PoolWorld
 {
     public const string PoolUid = "5d2c8a4e-0000-4000-8000-000000000001";
     public const string ApiServer = "198.51.100.7";
+    public static readonly JobOptions Jobs = new() { RunnerImage = "slipway/slipway:test" };
     public static readonly DateTimeOffset Now = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);
     public static readonly KnownAuthority Authority = new("0a1b2c3d", Now.AddDays(-1));
     public static readonly ServerCertificate Certificate = new("00112233aabbccdd", new DateTimeOffset(2027, 3, 1, 12, 0, 0, TimeSpan.Zero), Authority.Id);

@@ -82,6 +82,7 @@ public class PoolsRegistrationTests
         services.AddLogging();
         services.AddSingleton<IKubeClient>(new FakeCluster());
         services.AddSingleton<PoolValidation>(_ => []);
+        services.AddSingleton(PoolWorld.Jobs);
         services.AddSingleton(Substitute.For<IReconcileTrigger<V1Alpha1ImageBuild>>());
         services.AddScheduling();
         services.AddKubernetesOperator().AddInformer<V1Pod>().AddInformer<V1Job>().AddPools(new PoolOptions(), new PkiOptions { OperatorNamespace = "slipway-system" });

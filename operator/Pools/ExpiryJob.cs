@@ -1,0 +1,44 @@
+using System.Globalization;
+using k8s.Models;
+using Slipway.Api;
+using Slipway.JobPods;
+using Slipway.Runner;
+
+namespace Slipway.Pools;
+
+/// <summary>A Job that made the pool's cache go where its time was over, or is to.</summary>
+/// <param name="Job">As the store has it.</param>
+/// <param name="Result">What its pod left; null as long as there is nothing, and where it left none.</param>
+internal sealed record ExpiryJob(V1Job Job, RunResult? Result)
+{
+    /// <summary>Of all Jobs for this spec of the cache, 1 for the first.</summary>
+    public int Number => SlipwayApi.AttemptOf(Job.Metadata.Annotations);
+
+    /// <summary>The spec of the cache that it was made for, as a hash.</summary>
+    public string? Spec => Job.Metadata.Labels is { } labels && labels.TryGetValue(SlipwayApi.CacheSpecLabel, out var spec) ? spec : null;
+
+    public bool Deleting => Job.Metadata.DeletionTimestamp is not null;
+
+    public bool Live => EndedAt is null;
+
+    public DateTimeOffset Created => new((Job.Metadata.CreationTimestamp ?? default).ToUniversalTime());
+
+    /// <summary>When the Job controller saw its end; null while it runs.</summary>
+    public DateTimeOffset? EndedAt => Job.Status?.Conditions?.FirstOrDefault(condition => condition.Type is "Complete" or "Failed" && condition.Status == "True") is { } end
+        ? new DateTimeOffset((end.LastTransitionTime ?? Job.Metadata.CreationTimestamp ?? default).ToUniversalTime())
+        : null;
+
+    public string LogCommand => string.Create(CultureInfo.InvariantCulture, $"kubectl logs -n {Job.Metadata.NamespaceProperty} job/{Job.Metadata.Name} -c {JobContainers.Runner}");
+}
+
+/// <summary>What a pass knows of the expiry of a pool's cache.</summary>
+internal sealed record ExpirySnapshot
+{
+    public required JobOptions Options { get; init; }
+
+    /// <summary>The pool's own, of whatever spec.</summary>
+    public IReadOnlyList<ExpiryJob> Jobs { get; init; } = [];
+
+    /// <summary>Another pool's Job is at the same bucket, whose list of rules is written as a whole.</summary>
+    public bool BucketTaken { get; init; }
+}

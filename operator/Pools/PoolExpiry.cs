@@ -1,0 +1,155 @@
+using k8s.Models;
+using Slipway.Api;
+using Slipway.Cache;
+using Slipway.JobPods;
+using Slipway.Kube.Writing;
+using Slipway.Runner;
+
+namespace Slipway.Pools;
+
+/// <summary>What is to be done so that a pool's cache goes when its time is over, and how that stands.</summary>
+internal sealed record ExpiryPlan
+{
+    public static readonly ExpiryPlan None = new();
+
+    /// <summary>At most one at a time.</summary>
+    public V1Job? Create { get; init; }
+
+    /// <summary>Of another spec, or older than the last that has ended.</summary>
+    public IReadOnlyList<V1Job> Deletes { get; init; } = [];
+
+    /// <summary>When the next Job is due, or this one overdue; null where only events matter.</summary>
+    public DateTimeOffset? NextLook { get; init; }
+}
+
+/// <summary>
+/// A Job in the pool's namespace, with the pool's own credentials, sees to it: at once for a new cache, and then again and again, since
+/// rules of a bucket can be taken away and a sweep is never done for good. The last one stays for its result and its log.
+/// </summary>
+internal static class PoolExpiry
+{
+    public const string Role = "expire-cache";
+
+    private const string CredentialsDirectory = "/run/slipway/cache";
+
+    /// <summary>Jobs that no node takes, or whose pod nobody lets be made, have no end of their own.</summary>
+    private static readonly TimeSpan Overdue = TimeSpan.FromHours(1);
+
+    private static readonly TimeSpan JobTimeout = TimeSpan.FromMinutes(15);
+    private static readonly TimeSpan ShortestPeriod = TimeSpan.FromMinutes(15);
+    private static readonly TimeSpan LongestPeriod = TimeSpan.FromHours(24);
+    private static readonly TimeSpan AfterFailure = TimeSpan.FromHours(1);
+
+    /// <summary>Nobody tells this pool that another one is through with the bucket.</summary>
+    private static readonly TimeSpan BucketPoll = TimeSpan.FromSeconds(30);
+
+    public static ExpiryPlan Plan(PoolSnapshot snapshot)
+    {
+        if (snapshot.Expiry is not { } expiry) return ExpiryPlan.None;
+        var jobs = expiry.Jobs.Where(job => !job.Deleting).ToList();
+        if (snapshot.Pool.Spec.Cache is not { S3: not null } cache) return new ExpiryPlan { Deletes = [.. jobs.Select(job => job.Job)] };
+        var own = OfSpec(snapshot, jobs);
+        var latest = own.MaxBy(job => job.Number);
+        var ended = own.Where(job => !job.Live).MaxBy(job => job.Number);
+        var stale = jobs.Except(own).Concat(own.Where(job => job.Number < ended?.Number)).Concat(own.Where(job => job.Live && snapshot.Now >= job.Created + Overdue)).Distinct().ToList();
+        var due = latest is null ? snapshot.Now : latest.EndedAt + Period(cache, latest);
+        // What is on its way out has not let go of the bucket yet.
+        var waits = expiry.BucketTaken || jobs.Any(job => job.Live);
+        return new ExpiryPlan
+        {
+            Create = due <= snapshot.Now && !waits ? Job(snapshot, cache, (latest?.Number ?? 0) + 1) : null,
+            Deletes = [.. stale.Select(job => job.Job)],
+            NextLook = latest is { Live: true } ? latest.Created + Overdue : due > snapshot.Now ? due : waits ? snapshot.Now + BucketPoll : null,
+        };
+    }
+
+    /// <summary>Null where the pool has no cache whose time would end.</summary>
+    public static Condition? Condition(PoolSnapshot snapshot)
+    {
+        if (snapshot.Expiry is not { } expiry || snapshot.Pool.Spec.Cache is not { S3: not null } cache || snapshot.Errors.Count > 0) return null;
+        var own = OfSpec(snapshot, expiry.Jobs);
+        var told = own.Where(job => !job.Live).MaxBy(job => job.Number);
+        var overdue = own.FirstOrDefault(job => job.Live && snapshot.Now >= job.Created + Overdue);
+        return told is not null ? Told(cache, told)
+            : overdue is not null ? No(Reasons.CacheExpiryFailed, $"Job {overdue.Job.Metadata.Name} has not ended in an hour: kubectl describe -n {overdue.Job.Metadata.NamespaceProperty} job/{overdue.Job.Metadata.Name} says why.")
+            : new(Conditions.CacheExpiryApplied, Conditions.Unknown, Reasons.CacheExpiryPending, expiry.BucketTaken ? "Another pool's Job is at the same bucket; this one's follows." : "The Job that sees to it is on its way.");
+    }
+
+    /// <summary>One at a time for each; hashed, since an address is no label.</summary>
+    public static string BucketOf(PoolS3Cache bucket) => ChildNames.Hash($"{bucket.EndpointUrl}/{bucket.Bucket}", 16);
+
+    private static IReadOnlyList<ExpiryJob> OfSpec(PoolSnapshot snapshot, IEnumerable<ExpiryJob> jobs)
+    {
+        var spec = SpecOf(Description(snapshot, snapshot.Pool.Spec.Cache!));
+        return [.. jobs.Where(job => job.Spec == spec)];
+    }
+
+    private static Condition Told(PoolCache cache, ExpiryJob job) => job.Result switch
+    {
+        { Failure: { } failure } => No(failure.Reason == FailureReasons.CredentialsSecretMissing ? Reasons.CacheCredentialsMissing : failure.Reason, $"{failure.Message} Log: {job.LogCommand}"),
+        { Expiry: { Conflicts.Count: > 0 } expiry } => No(Reasons.CacheExpiryConflict, $"The cache may go too early, or not at all: {string.Join("; ", expiry.Conflicts)}."),
+        { Expiry: { Complete: true, Means: ExpiryResult.Lifecycle } } => new(Conditions.CacheExpiryApplied, Conditions.True, Reasons.CacheLifecycleApplied,
+            $"Rules of the bucket delete a cache {GoDuration.Format(CacheTimes.TtlOf(cache))} after its last export, rounded up to days, and blobs days later."),
+        { Expiry: { Complete: true } expiry } => new(Conditions.CacheExpiryApplied, Conditions.True, Reasons.CacheSwept,
+            $"A Job deletes a cache {GoDuration.Format(CacheTimes.TtlOf(cache))} after its last export{Why(expiry)}."),
+        _ => No(Reasons.CacheExpiryFailed, $"The Job has not come to its end. Log: {job.LogCommand}"),
+    };
+
+    private static string Why(ExpiryResult expiry) => expiry.Why switch
+    {
+        ExpiryResult.TtlShort => ", since rules of a bucket count whole days",
+        ExpiryResult.LifecycleDenied => ", since the credentials may not change the rules of the bucket (s3:GetLifecycleConfiguration, s3:PutLifecycleConfiguration)",
+        ExpiryResult.LifecycleUnsupported => ", since the server knows no rules of a bucket",
+        _ => "",
+    };
+
+    private static Condition No(string reason, string message) => new(Conditions.CacheExpiryApplied, Conditions.False, reason, message);
+
+    private static TimeSpan Period(PoolCache cache, ExpiryJob job)
+    {
+        var period = CacheTimes.TtlOf(cache) / 4;
+        period = period < ShortestPeriod ? ShortestPeriod : period > LongestPeriod ? LongestPeriod : period;
+        return job.Result is { Failure: null } || period < AfterFailure ? period : AfterFailure;
+    }
+
+    private static V1Job Job(PoolSnapshot snapshot, PoolCache cache, int number)
+    {
+        var (pool, description) = (snapshot.Pool, Description(snapshot, cache));
+        return RunnerJob.Of(
+            new JobShape
+            {
+                Metadata = new V1ObjectMeta
+                {
+                    Name = ChildNames.ExpiryJob(pool.Metadata.Name, pool.Metadata.Uid, SpecOf(description), number),
+                    NamespaceProperty = pool.Metadata.NamespaceProperty,
+                    OwnerReferences = [OwnerReferences.ControlledBy(pool)],
+                    Labels = new Dictionary<string, string>
+                    {
+                        [SlipwayApi.ManagedByLabel] = SlipwayApi.ManagedBy,
+                        [SlipwayApi.ComponentLabel] = SlipwayApi.CacheComponent,
+                        [SlipwayApi.PoolLabel] = pool.Metadata.Name,
+                        [SlipwayApi.PoolNamespaceLabel] = pool.Metadata.NamespaceProperty,
+                        [SlipwayApi.CacheSpecLabel] = SpecOf(description),
+                        [SlipwayApi.CacheBucketLabel] = BucketOf(cache.S3!),
+                    },
+                },
+                Role = Role,
+                Attempt = number,
+                Description = RunnerJson.Serialize(description),
+                Timeout = JobTimeout,
+                Volumes = [.. CacheJobs.Credentials(cache, CredentialsDirectory)],
+                Template = new JobTemplate { ServiceAccountName = cache.S3?.ServiceAccountName },
+            },
+            snapshot.Expiry!.Options);
+    }
+
+    private static ExpireCacheDescription Description(PoolSnapshot snapshot, PoolCache cache) => new()
+    {
+        Owner = snapshot.Pool.Metadata.Uid,
+        TtlSeconds = (int)CacheTimes.TtlOf(cache).TotalSeconds,
+        S3 = CacheJobs.Bucket(cache, CredentialsDirectory),
+        TimeoutSeconds = RunnerJob.Seconds(JobTimeout),
+    };
+
+    private static string SpecOf(ExpireCacheDescription description) => ChildNames.Hash(RunnerJson.Serialize(description), 16);
+}

@@ -1,0 +1,209 @@
+using k8s.Models;
+using Slipway.Api;
+using Slipway.JobPods;
+using Slipway.Pools;
+using Slipway.Runner;
+
+namespace Slipway.Tests.Unit.Pools;
+
+/// <summary>Which Job makes a pool's cache go, when, and what the pool says of it.</summary>
+public sealed class PoolExpiryTests
+{
+    private static readonly RunResult Lifecycle = new() { Expiry = new ExpiryResult { Means = ExpiryResult.Lifecycle, Complete = true } };
+    private static readonly RunResult Sweep = new() { Expiry = new ExpiryResult { Means = ExpiryResult.Sweep, Why = ExpiryResult.LifecycleDenied, Complete = true } };
+
+    private static PoolCache Cache => new() { S3 = new PoolS3Cache { Bucket = "acme", Region = "us-east-1", Prefix = "app/", CredentialsSecretRef = new LocalReference { Name = "s3" }, ServiceAccountName = "sweeper" } };
+
+    [Fact]
+    public void Plan_OfAPoolWithoutABucket_MakesNoJob()
+    {
+        Plan(Snapshot(null)).Create.ShouldBeNull();
+        PoolExpiry.Condition(Snapshot(null)).ShouldBeNull();
+    }
+
+    [Fact]
+    public void Plan_OfANewCache_MakesTheFirstJobAtOnce()
+    {
+        var plan = Plan(Snapshot(Cache));
+
+        var job = plan.Create.ShouldNotBeNull();
+        job.Metadata.NamespaceProperty.ShouldBe("builders");
+        job.Metadata.OwnerReferences.ShouldHaveSingleItem().Uid.ShouldBe(PoolWorld.PoolUid);
+        var pod = job.Spec.Template.Spec;
+        pod.ServiceAccountName.ShouldBe("sweeper");
+        pod.AutomountServiceAccountToken.ShouldBe(false);
+        pod.Containers.ShouldHaveSingleItem().Env.ShouldBeNull();
+        pod.Volumes.Single(volume => volume.Secret is not null).Secret.SecretName.ShouldBe("s3");
+        var told = RunnerJson.Deserialize<ExpireCacheDescription>(pod.Containers[0].Args[2]);
+        DescriptionCheck.Problems(told).ShouldBeEmpty();
+        (told.Owner, told.TtlSeconds, told.S3!.Prefix, told.S3.TouchRefreshSeconds).ShouldBe((PoolWorld.PoolUid, 336 * 3600, "app/", 24 * 3600));
+        Reason(Snapshot(Cache)).ShouldBe(("Unknown", Reasons.CacheExpiryPending));
+    }
+
+    /// <summary>Half of a short time, so that a cache in daily use is touched in it.</summary>
+    [Theory]
+    [InlineData("336h", 24 * 3600)]
+    [InlineData("48h", 24 * 3600)]
+    [InlineData("6h", 3 * 3600)]
+    public void Plan_OfAnyTtl_TouchesInHalfOfItAtMost(string ttl, int seconds) => Told(Cache with { Ttl = ttl }).S3!.TouchRefreshSeconds.ShouldBe(seconds);
+
+    [Fact]
+    public void Plan_WhileItsJobRuns_MakesNoOther()
+    {
+        var running = Snapshot(Cache).With(Job(Cache, 1));
+
+        var plan = Plan(running);
+
+        plan.Create.ShouldBeNull();
+        plan.Deletes.ShouldBeEmpty();
+        plan.NextLook.ShouldBe(PoolWorld.Now + TimeSpan.FromHours(1));
+    }
+
+    [Theory]
+    [InlineData("336h", 24)]
+    [InlineData("72h", 18)]
+    [InlineData("4h", 1)]
+    public void Plan_OnceItsJobHasEnded_LooksAgainInAQuarterOfTheTime(string ttl, int hours)
+    {
+        var cache = Cache with { Ttl = ttl };
+        var ended = Snapshot(cache).With(Job(cache, 1, PoolWorld.Now, Lifecycle));
+
+        Plan(ended).Create.ShouldBeNull();
+        Plan(ended).NextLook.ShouldBe(PoolWorld.Now + TimeSpan.FromHours(hours));
+        var next = Plan(ended with { Now = PoolWorld.Now + TimeSpan.FromHours(hours) }).Create.ShouldNotBeNull();
+        next.Metadata.Name.ShouldNotBe(ended.Expiry!.Jobs[0].Job.Metadata.Name);
+        SlipwayApi.AttemptOf(next.Metadata.Annotations).ShouldBe(2);
+    }
+
+    [Fact]
+    public void Plan_WhenItsJobFailed_TriesAgainInAnHour()
+    {
+        var failed = Snapshot(Cache).With(Job(Cache, 1, PoolWorld.Now, Failed(FailureReasons.CacheBucketUnavailable)));
+
+        Plan(failed).NextLook.ShouldBe(PoolWorld.Now + TimeSpan.FromHours(1));
+        Reason(failed).ShouldBe(("False", FailureReasons.CacheBucketUnavailable));
+    }
+
+    [Fact]
+    public void Plan_WhenANewerJobHasEnded_DeletesTheOneBefore()
+    {
+        var (first, second) = (Job(Cache, 1, PoolWorld.Now.AddDays(-1), Lifecycle), Job(Cache, 2));
+        Plan(Snapshot(Cache).With(first, second)).Deletes.ShouldBeEmpty("its result is the last that is known");
+        Plan(Snapshot(Cache).With(first, Job(Cache, 2, PoolWorld.Now, Lifecycle))).Deletes.ShouldBe([first.Job]);
+    }
+
+    [Fact]
+    public void Plan_WhenTheCacheIsAnother_EndsTheOldJobBeforeItMakesTheNew()
+    {
+        var other = Cache with { Ttl = "100h" };
+        var running = Snapshot(other).With(Job(Cache, 1));
+
+        var plan = Plan(running);
+
+        plan.Deletes.Count.ShouldBe(1);
+        plan.Create.ShouldBeNull("both would write one bucket's rules");
+        Plan(Snapshot(other).With(Job(Cache, 1, PoolWorld.Now, Lifecycle))).Create.ShouldNotBeNull();
+        Reason(running).ShouldBe(("Unknown", Reasons.CacheExpiryPending));
+    }
+
+    [Fact]
+    public void Plan_WhenThePoolHasNoCacheAnyMore_DeletesItsJobs() => Plan(Snapshot(null).With(Job(Cache, 1, PoolWorld.Now, Lifecycle))).Deletes.Count.ShouldBe(1);
+
+    [Fact]
+    public void Plan_WhileAnotherPoolIsAtTheBucket_Waits()
+    {
+        var snapshot = Snapshot(Cache);
+        var taken = snapshot with { Expiry = snapshot.Expiry! with { BucketTaken = true } };
+
+        Plan(taken).Create.ShouldBeNull();
+        Plan(taken).NextLook.ShouldBe(PoolWorld.Now + TimeSpan.FromSeconds(30));
+    }
+
+    [Fact]
+    public void Plan_WhenNoNodeTakesTheJob_SaysSoAndMakesAnother()
+    {
+        var stuck = Snapshot(Cache).With(Job(Cache, 1)) with { Now = PoolWorld.Now + TimeSpan.FromMinutes(61) };
+
+        Plan(stuck).Deletes.Count.ShouldBe(1);
+        var condition = PoolExpiry.Condition(stuck)!;
+        (condition.Status, condition.Reason).ShouldBe(("False", Reasons.CacheExpiryFailed));
+        condition.Message.ShouldContain("kubectl describe");
+    }
+
+    [Fact]
+    public void Condition_OfRulesInPlace_IsTrue() => Reason(Snapshot(Cache).With(Job(Cache, 1, PoolWorld.Now, Lifecycle))).ShouldBe(("True", Reasons.CacheLifecycleApplied));
+
+    [Fact]
+    public void Condition_OfASweep_SaysWhyTheBucketDoesNotDoIt()
+    {
+        var condition = PoolExpiry.Condition(Snapshot(Cache).With(Job(Cache, 1, PoolWorld.Now, Sweep)))!;
+        (condition.Status, condition.Reason).ShouldBe(("True", Reasons.CacheSwept));
+        condition.Message.ShouldContain("s3:PutLifecycleConfiguration");
+    }
+
+    [Fact]
+    public void Condition_WhenAForeignRuleIsInTheWay_NamesIt()
+    {
+        var result = new RunResult { Expiry = Lifecycle.Expiry! with { Conflicts = ["rule \"clean\" deletes everything after 7 days, blobs of the cache have to stay 18"] } };
+        var condition = PoolExpiry.Condition(Snapshot(Cache).With(Job(Cache, 1, PoolWorld.Now, result)))!;
+        (condition.Status, condition.Reason).ShouldBe(("False", Reasons.CacheExpiryConflict));
+        condition.Message.ShouldContain("rule \"clean\"");
+    }
+
+    [Fact]
+    public void Condition_WhenTheSecretIsNotInThePoolsNamespace_SaysSo() =>
+        Reason(Snapshot(Cache).With(Job(Cache, 1, PoolWorld.Now, Failed(FailureReasons.CredentialsSecretMissing)))).ShouldBe(("False", Reasons.CacheCredentialsMissing));
+
+    [Fact]
+    public void Condition_WhenTheJobLeftNoResult_NamesItsLog()
+    {
+        var condition = PoolExpiry.Condition(Snapshot(Cache).With(Job(Cache, 1, PoolWorld.Now)))!;
+        condition.Reason.ShouldBe(Reasons.CacheExpiryFailed);
+        condition.Message.ShouldContain("kubectl logs -n builders job/farm-");
+    }
+
+    /// <summary>The next Job has not ended: what the one before said still holds.</summary>
+    [Fact]
+    public void Condition_WhileTheNextJobRuns_StaysWhatItWas() =>
+        Reason(Snapshot(Cache).With(Job(Cache, 1, PoolWorld.Now.AddDays(-1), Lifecycle), Job(Cache, 2))).ShouldBe(("True", Reasons.CacheLifecycleApplied));
+
+    [Fact]
+    public void Plan_OfThePool_HoldsBoth()
+    {
+        var plan = PoolPlanner.Plan(Snapshot(Cache));
+        plan.Expiry.Create.ShouldNotBeNull();
+        plan.Status.Conditions!.Single(condition => condition.Type == Conditions.CacheExpiryApplied).Status.ShouldBe("Unknown");
+        plan.Status.Conditions!.ShouldContain(condition => condition.Type == Conditions.Ready);
+    }
+
+    private static ExpiryPlan Plan(PoolSnapshot snapshot) => PoolExpiry.Plan(snapshot);
+
+    private static ExpireCacheDescription Told(PoolCache cache) => RunnerJson.Deserialize<ExpireCacheDescription>(Plan(Snapshot(cache)).Create!.Spec.Template.Spec.Containers[0].Args[2]);
+
+    private static (string Status, string Reason) Reason(PoolSnapshot snapshot) => PoolExpiry.Condition(snapshot) is { } condition ? (condition.Status, condition.Reason) : ("", "");
+
+    private static RunResult Failed(string reason) => new() { Failure = new RunFailure { Class = FailureClass.Config, Reason = reason, Message = "It went wrong." } };
+
+    private static PoolSnapshot Snapshot(PoolCache? cache)
+    {
+        var pool = PoolWorld.Pool();
+        return PoolWorld.Snapshot(pool with { Spec = pool.Spec with { Cache = cache } }) with { Expiry = new ExpirySnapshot { Options = PoolWorld.Jobs } };
+    }
+
+    /// <summary>As the pool makes it, and as the cluster shows it later.</summary>
+    private static ExpiryJob Job(PoolCache cache, int number, DateTimeOffset? ended = null, RunResult? result = null)
+    {
+        var snapshot = Snapshot(cache);
+        for (var made = 1; made < number; made++) snapshot = snapshot.With(Job(cache, made, PoolWorld.Now.AddDays(-10), Lifecycle));
+        var job = Plan(snapshot).Create!;
+        job.Metadata.Uid = $"uid-of-{job.Metadata.Name}";
+        job.Metadata.CreationTimestamp = PoolWorld.Now.UtcDateTime;
+        if (ended is { } end) job.Status = new V1JobStatus { Conditions = [new V1JobCondition { Type = "Complete", Status = "True", LastTransitionTime = end.UtcDateTime }] };
+        return new ExpiryJob(job, result);
+    }
+}
+
+file static class ExpirySnapshots
+{
+    public static PoolSnapshot With(this PoolSnapshot snapshot, params ExpiryJob[] jobs) => snapshot with { Expiry = snapshot.Expiry! with { Jobs = [.. snapshot.Expiry.Jobs, .. jobs] } };
+}
