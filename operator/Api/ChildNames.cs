@@ -36,6 +36,8 @@ internal static partial class ChildNames
     public static string ExpiryJob(string pool, string uid, string spec, int number) =>
         BuildChild(pool, uid, spec, string.Create(CultureInfo.InvariantCulture, $"expire-cache-{number}"));
 
+    public static string CacheLedger(string pool) => $"{pool}-cache-ledger";
+
     public static string PrepareJob(string build, string uid, string buildKey, int attempt) =>
         BuildChild(build, uid, buildKey, string.Create(CultureInfo.InvariantCulture, $"prepare-{attempt}"));
 

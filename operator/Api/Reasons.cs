@@ -58,6 +58,7 @@ internal static class Reasons
     public const string CacheBroken = nameof(CacheBroken);
     public const string CacheRepaired = nameof(CacheRepaired);
     public const string CacheNotWritten = nameof(CacheNotWritten);
+    public const string CacheHitRatioFell = nameof(CacheHitRatioFell);
     public const string CacheExpiryPending = nameof(CacheExpiryPending);
     public const string CacheLifecycleApplied = nameof(CacheLifecycleApplied);
     public const string CacheSwept = nameof(CacheSwept);

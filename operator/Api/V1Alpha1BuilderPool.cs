@@ -158,7 +158,7 @@ internal sealed record PoolCache
     /// <summary>How long a cache stays that no build writes any more. 1h to 8760h. Default 336h.</summary>
     public string? Ttl { get; init; }
 
-    /// <summary>Whether builds write the cache: Always or Never. A build may say Never for itself. Default Always.</summary>
+    /// <summary>When builds write the cache. Always; OnMiss: when a step was not in it, or half of its ttl has passed since it was written; Never. A build may want less for itself. Default Always.</summary>
     public string? Export { get; init; }
 
     /// <summary>Whose builds may write the cache; others only read it. Absent: every build that the pool takes.</summary>

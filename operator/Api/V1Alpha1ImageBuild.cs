@@ -155,7 +155,7 @@ internal sealed record BuildCache
     /// <summary>Further caches to read, after the build's own.</summary>
     public IReadOnlyList<CacheSource>? Import { get; init; }
 
-    /// <summary>Always: the build writes its cache where the pool lets it. Never: it only reads. Default Always.</summary>
+    /// <summary>When the build writes its cache, where the pool lets it. Always; OnMiss: when a step was not in it, or half of its ttl has passed since it was written; Never: it only reads. Default Always.</summary>
     public string? Export { get; init; }
 }
 

@@ -9,6 +9,7 @@ namespace Slipway.Builds;
 internal static class BuildCaches
 {
     private const string Never = "Never";
+    private const string OnMiss = "OnMiss";
 
     /// <param name="state">The build.</param>
     /// <param name="platform">The platform that is built.</param>
@@ -24,7 +25,7 @@ internal static class BuildCaches
             Others =
             [
                 .. state.Platforms.Select(sibling => sibling.Platform).Where(sibling => sibling != platform).Select(sibling => CacheNames.Name(buildNamespace, scope, sibling)),
-                .. (state.Spec.Cache?.Import ?? []).Select(source => CacheNames.Name(string.IsNullOrEmpty(source.Namespace) ? buildNamespace : source.Namespace, source.Scope, platform)),
+                .. (state.Spec.Cache?.Import ?? []).Select(source => CacheNames.Name(NamespaceOf(state, source), source.Scope, platform)),
             ],
             Mode = cache.Mode == "Min" ? "min" : "max",
             CredentialsSecret = CacheJobs.Secret(cache),
@@ -32,6 +33,33 @@ internal static class BuildCaches
             S3 = CacheJobs.Bucket(cache, credentials),
         };
     }
+
+    /// <summary>
+    /// What was read, told by the pass that writes the result to status, and what was written, told as long as the Job is there: there is no
+    /// status for it, and the ledger notes nothing twice.
+    /// </summary>
+    public static IReadOnlyList<CacheUse> Uses(BuildState state) =>
+        state.Snapshot.Pool?.Spec.Cache is null ? [] : [.. state.Platforms.SelectMany(platform => Read(state, platform).Concat(Written(state, platform)))];
+
+    private static IEnumerable<CacheUse> Read(BuildState state, PlatformState platform)
+    {
+        if (platform is not { Job: not null, Result: { Failure: null, Cache: { } cache }, Before.Phase: not PlatformPhases.Succeeded } || cache.Problem?.Kind == CacheProblemKind.CredentialsMissing) yield break;
+        yield return Use(state, platform.Platform, state.Build.Metadata.NamespaceProperty, CacheNames.Scope(state.Spec)) with { Ratio = cache.Steps == 0 ? null : cache.Cached / (double)cache.Steps };
+        foreach (var source in state.Spec.Cache?.Import ?? []) yield return Use(state, platform.Platform, NamespaceOf(state, source), source.Scope);
+    }
+
+    private static IEnumerable<CacheUse> Written(BuildState state, PlatformState platform) => platform.Export is not { Written: true } ? []
+        : [Use(state, platform.Platform, state.Build.Metadata.NamespaceProperty, CacheNames.Scope(state.Spec)) with { Exported = true }];
+
+    private static CacheUse Use(BuildState state, Platform platform, string space, string scope) =>
+        new(CacheNames.Name(space, scope, platform), space, scope, platform.ToString(), state.Now);
+
+    private static string NamespaceOf(BuildState state, CacheSource source) => string.IsNullOrEmpty(source.Namespace) ? state.Build.Metadata.NamespaceProperty : source.Namespace;
+
+    /// <summary>As long as it is written anew often enough.</summary>
+    public static bool OnMissOnly(BuildState state, Platform platform) =>
+        state.Snapshot.Pool?.Spec.Cache is { } cache && (cache.Export == OnMiss || state.Spec.Cache?.Export == OnMiss)
+        && !CacheLedger.IsExportDue(state.Snapshot.Caches.GetValueOrDefault(platform.ToString()), CacheTimes.TtlOf(cache), state.Now);
 
     /// <summary>Where pool and build want it, and the pool lets this namespace.</summary>
     public static bool MayWrite(BuildSnapshot snapshot) =>

@@ -30,6 +30,7 @@ internal sealed class BuildMetrics
     private readonly Counter _retries;
     private readonly Counter _builds;
     private readonly Counter _unclassified;
+    private readonly Counter _steps;
 
     public BuildMetrics(OperatorMetrics metrics, IStore<V1Alpha1BuilderPool> pools)
     {
@@ -40,6 +41,7 @@ internal sealed class BuildMetrics
         _retries = factory.CreateCounter("slipway_retries_total", "Attempts that failed and are followed by another.", [.. ByPool, "role", "class"]);
         _builds = factory.CreateCounter("slipway_builds_total", "Builds that have ended, by phase and class of failure.", [.. ByPool, "phase", "class"]);
         _unclassified = factory.CreateCounter("slipway_unclassified_total", "Failures that nothing recognised.", ByPool);
+        _steps = factory.CreateCounter("slipway_cache_steps_total", "Steps of Dockerfiles that were built, FROM left out, by whether they came from cache.", [.. ByPlatform, "cached"]);
         metrics.Registry.AddBeforeCollectCallback(Settle);
     }
 
@@ -49,6 +51,7 @@ internal sealed class BuildMetrics
         string[] labels = [pool.Namespace, pool.Name];
         foreach (var attempt in news.Retried) _retries.WithLabels([.. labels, attempt.Role, attempt.Class ?? ""]).Inc();
         foreach (var attempt in news.Retried.Where(attempt => attempt.Role == JobRoles.Build).Concat(news.Decided)) Count(labels, attempt);
+        foreach (var platform in news.Built) Count(labels, platform);
         if (news.Ended is { } phase) _builds.WithLabels([.. labels, phase, news.Failure?.Class ?? ""]).Inc();
         if (news.Unclassified > 0) _unclassified.WithLabels(labels).Inc(news.Unclassified);
     }
@@ -59,6 +62,13 @@ internal sealed class BuildMetrics
         if (attempt.Took is { } took) _time.WithLabels([.. labels, attempt.Platform!, attempt.Class is null ? Succeeded : Failed]).Observe(took.TotalSeconds);
     }
 
+    private void Count(string[] labels, PlatformBuildStatus platform)
+    {
+        if (platform.Cache is not { Steps: { } steps, Cached: { } cached }) return;
+        _steps.WithLabels([.. labels, platform.Platform, "true"]).Inc(cached);
+        _steps.WithLabels([.. labels, platform.Platform, "false"]).Inc(steps - cached);
+    }
+
     /// <summary>Whenever somebody looks: what is counted begins at zero, since an alert on a rate needs that before the one, and ends with its pool.</summary>
     private void Settle()
     {
@@ -66,6 +76,7 @@ internal sealed class BuildMetrics
         var pools = _pools.List().ToDictionary(NamespacedName.Of, pool => pool.Spec.Platforms.Select(platform => platform.Platform).ToHashSet());
         foreach (var metric in new Collector<Counter.Child>[] { _retries, _builds, _unclassified }) Remove(metric, labels => !pools.ContainsKey(PoolOf(labels)));
         Remove(_attempts, labels => !Has(pools, labels));
+        Remove(_steps, labels => !Has(pools, labels));
         Remove(_time, labels => !Has(pools, labels));
         foreach (var (pool, platforms) in pools) Begin([pool.Namespace, pool.Name], platforms);
     }
@@ -83,6 +94,7 @@ internal sealed class BuildMetrics
         foreach (var platform in platforms)
         {
             foreach (var failure in Classes.Where(failure => failure != nameof(FailureClass.Cancelled)).Append(Succeeded)) _attempts.WithLabels([.. pool, platform, failure]);
+            foreach (var cached in new[] { "true", "false" }) _steps.WithLabels([.. pool, platform, cached]);
             foreach (var outcome in new[] { Succeeded, Failed }) _time.WithLabels([.. pool, platform, outcome]);
         }
     }

@@ -15,6 +15,9 @@ internal sealed record BuildNews
     /// <summary>Attempts that decided how their platform ended.</summary>
     public IReadOnlyList<BuildAttempt> Decided { get; init; } = [];
 
+    /// <summary>Platforms that were built.</summary>
+    public IReadOnlyList<PlatformBuildStatus> Built { get; init; } = [];
+
     /// <summary>The phase that the build ended in; null where it has not just ended.</summary>
     public string? Ended { get; init; }
 
@@ -35,6 +38,7 @@ internal sealed record BuildNews
         {
             Retried = [.. attempts.Where(attempt => retried.Any(candidate => IsSame(candidate, attempt)))],
             Decided = [.. attempts.Where(attempt => attempt.Role == JobRoles.Build && decided.Contains(attempt.Platform!) && !(after.FailedAttempts ?? []).Any(failed => IsSame(failed, attempt)))],
+            Built = [.. (after.Platforms ?? []).Where(platform => platform.Phase == PlatformPhases.Succeeded && decided.Contains(platform.Platform))],
             Ended = before.CompletedAt is null && after.CompletedAt is not null ? after.Phase : null,
             Failure = after.Failure,
         };

@@ -157,6 +157,7 @@ internal static class BuildObjects
             BuildArgs = [.. (spec.BuildArgs ?? []).Select(argument => new BuildArgument(argument.Name, argument.Value))],
             Output = Output(state),
             Cache = cache,
+            ExportOnMissOnly = BuildCaches.OnMissOnly(state, platform),
             HandoverDirectory = cache is not null && BuildCaches.MayWrite(state.Snapshot) ? HandoverDirectory : null,
             CacheMountNamespace = CacheNames.MountNamespace(buildNamespace, CacheNames.Scope(spec)),
             Attestations = Attestations(spec.Attestations, spec.Output),

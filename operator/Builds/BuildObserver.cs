@@ -1,6 +1,7 @@
 using k8s.Models;
 using Slipway.Api;
 using Slipway.Api.Validation;
+using Slipway.Cache;
 using Slipway.Kube;
 using Slipway.Kube.Informers;
 using Slipway.Kube.Writing;
@@ -15,6 +16,7 @@ internal sealed class BuildObserver(
     IStore<V1Pod> pods,
     IStore<V1Node> nodes,
     IStore<V1Namespace> namespaces,
+    ICacheLedger caches,
     Deleter deleter,
     BuildOptions options,
     TimeProvider time)
@@ -38,12 +40,24 @@ internal sealed class BuildObserver(
             Options = options,
             Now = time.GetUtcNow(),
         };
-        return snapshot with { Pool = pools.Get(snapshot.PoolKey) };
+        var pool = pools.Get(snapshot.PoolKey);
+        return snapshot with { Pool = pool, Caches = pool?.Spec.Cache is null ? snapshot.Caches : CachesOf(build, pool) };
     }
 
     /// <summary>Keys of the owner index: a result is only believed from a pod whose Job has the uid that we know.</summary>
     public static IEnumerable<string> OwnerOf(IMetadata<V1ObjectMeta> child) =>
         (child.Metadata.OwnerReferences ?? []).Where(owner => owner.Controller is true).Select(owner => owner.Uid);
+
+    private Dictionary<string, CacheEntry> CachesOf(V1Alpha1ImageBuild build, V1Alpha1BuilderPool pool)
+    {
+        var (key, scope, known) = (NamespacedName.Of(pool), CacheNames.Scope(build.Spec), new Dictionary<string, CacheEntry>());
+        foreach (var name in (build.Spec.Platforms is { Count: > 0 } asked ? asked : pool.Spec.Platforms.Select(platform => platform.Platform)).Distinct())
+        {
+            if (Platform.TryParse(name, out var platform) && caches.Find(key, CacheNames.Name(build.Metadata.NamespaceProperty, scope, platform)) is { } entry) known[name] = entry;
+        }
+
+        return known;
+    }
 
     private BuildJob WithPods(V1Job job)
     {

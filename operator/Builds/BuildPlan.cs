@@ -1,5 +1,6 @@
 using k8s.Models;
 using Slipway.Api;
+using Slipway.Cache;
 using Slipway.Kube;
 using Slipway.Scheduling;
 
@@ -16,6 +17,9 @@ internal sealed record BuildPlan
 
     /// <summary>What Jobs that have just ended tell of builders outside the cluster.</summary>
     public IReadOnlyList<JobOutcome> Outcomes { get; init; } = [];
+
+    /// <summary>Which remote caches this build has read or written, as far as its Jobs tell: the pool's ledger notes it.</summary>
+    public IReadOnlyList<CacheUse> CacheUses { get; init; } = [];
 
     /// <summary>Jobs to delete, with their pods.</summary>
     public IReadOnlyList<BuildJob> Deletes { get; init; } = [];

@@ -49,6 +49,7 @@ internal static class BuildPlanner
         Deletes = [.. plan.Deletes, .. plan.Status.CompletedAt is null ? state.Roles.SelectMany(role => role.LeftBehind).Except(plan.Deletes) : []],
         RequeueAfter = Earliest(Earliest(plan.RequeueAfter, NextLook(state, plan)), plan.Status.CompletedAt is null ? null : LifeLeft(state, plan)),
         Outcomes = JobOutcomes.Of(state),
+        CacheUses = BuildCaches.Uses(state),
     };
 
     /// <summary>Its Jobs are going with it; a new one would only be in the way.</summary>

@@ -11,7 +11,7 @@ internal sealed class BuildReporter(IEventRecorder events, BuildMetrics metrics,
     public void Report(BuildSnapshot snapshot, ImageBuildStatus after)
     {
         var news = BuildNews.Of(snapshot, after);
-        foreach (var happened in BuildEvents.Of(snapshot.Build, after, news)) events.Record(happened);
+        foreach (var happened in BuildEvents.Of(snapshot, after, news)) events.Record(happened);
         metrics.Count(snapshot.PoolKey, news);
         if (news.Ended is not null) traces?.Export(BuildTrace.Of(snapshot, after));
     }

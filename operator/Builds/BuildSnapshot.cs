@@ -1,6 +1,7 @@
 using System.Globalization;
 using k8s.Models;
 using Slipway.Api;
+using Slipway.Cache;
 using Slipway.JobPods;
 using Slipway.Kube;
 using Slipway.Scheduling;
@@ -29,6 +30,9 @@ internal sealed record BuildSnapshot
 
     /// <summary>A pass moments ago has made the publish Job, which neither store nor status may show yet.</summary>
     public bool HasTurn { get; init; }
+
+    /// <summary>What is known of the build's remote caches, by platform.</summary>
+    public IReadOnlyDictionary<string, CacheEntry> Caches { get; init; } = new Dictionary<string, CacheEntry>();
 
     /// <summary>The scheduler's answers by platform.</summary>
     public IReadOnlyDictionary<string, SlotAnswer> Slots { get; init; } = new Dictionary<string, SlotAnswer>();

@@ -1,6 +1,7 @@
 using k8s.Models;
 using Microsoft.Extensions.Logging;
 using Slipway.Api;
+using Slipway.Cache;
 using Slipway.Kube;
 using Slipway.Kube.Client;
 using Slipway.Kube.Controllers;
@@ -29,6 +30,7 @@ internal sealed partial class ImageBuildController(
     TagTurns turns,
     IClientCertificates certificates,
     BuildReporter reporter,
+    ICacheLedger caches,
     ILogger<ImageBuildController> logger) : IEntityController<V1Alpha1ImageBuild>
 {
     public async Task<ReconciliationResult<V1Alpha1ImageBuild>> ReconcileAsync(V1Alpha1ImageBuild entity, CancellationToken cancellationToken)
@@ -96,6 +98,7 @@ internal sealed partial class ImageBuildController(
         var reported = await statuses.WriteAsync(build, build with { Status = plan.Status }, cancellationToken);
         // After the write: only the pass that made the change tells of it.
         reporter.Report(snapshot, plan.Status);
+        foreach (var use in plan.CacheUses) caches.Record(snapshot.Pool!, use);
         if (build.Status?.Phase != plan.Status.Phase) LogPhase(NamespacedName.Of(build), plan.Status.Phase ?? "", plan.Status.Failure?.Reason ?? "");
         return reported;
     }

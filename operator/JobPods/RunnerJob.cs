@@ -78,6 +78,11 @@ internal static class RunnerJob
         };
     }
 
+    /// <summary>What a container of it was told.</summary>
+    public static string DescriptionOf(V1Job job, string container) =>
+        job.Spec.Template.Spec.Containers.FirstOrDefault(candidate => candidate.Name == container)?.Args is not { } arguments ? ""
+        : string.Concat(arguments.Skip(1).Chunk(2).Where(pair => pair is ["--description", _]).Select(pair => pair[1].Replace("$$", "$", StringComparison.Ordinal)));
+
     public static int Seconds(TimeSpan time) => (int)Math.Ceiling(time.TotalSeconds);
 
     private static V1PodSpec Pod(JobShape shape, JobOptions options) => new()

@@ -42,7 +42,8 @@ internal sealed partial class BuilderPoolController(
         var plan = await PlanAsync(entity, cancellationToken);
         try
         {
-            await ActAsync(entity, plan, cancellationToken);
+            var again = await ActAsync(entity, plan, cancellationToken);
+            if (again is not null && !(plan.LookAgainAfter < again)) plan = plan with { LookAgainAfter = again };
         }
         catch (AuthorityChangedException changed)
         {
@@ -57,6 +58,7 @@ internal sealed partial class BuilderPoolController(
         scheduler.Refresh(key);
         pace.Forget(key);
         metrics.Forget(key);
+        expiry.Forget(key);
         var deleted = await sweep.RunAsync(cancellationToken);
         if (deleted > 0) LogSwept(deleted);
     }
@@ -74,7 +76,8 @@ internal sealed partial class BuilderPoolController(
         return refusal is null ? plan : PoolPlanner.Plan(snapshot with { GrowthRefused = refusal });
     }
 
-    private async Task ActAsync(V1Alpha1BuilderPool pool, PoolPlan plan, CancellationToken cancellationToken)
+    /// <summary>Returns when there is more to do; null where only the plan knows.</summary>
+    private async Task<TimeSpan?> ActAsync(V1Alpha1BuilderPool pool, PoolPlan plan, CancellationToken cancellationToken)
     {
         foreach (var order in plan.Certificates) await IssueAsync(pool, order, cancellationToken);
         foreach (var unused in plan.UnusedCertificates) await client.DeleteAsync<V1Secret>(unused, null, PropagationPolicy.Background, cancellationToken);
@@ -83,7 +86,7 @@ internal sealed partial class BuilderPoolController(
         foreach (var pod in plan.Replaced) await ReplaceAsync(pod, cancellationToken);
         foreach (var dropped in plan.Dropped) await DropAsync(dropped, cancellationToken);
         if (plan.DroppedPolicy is { } policy) await DropAsync(policy, cancellationToken);
-        await expiry.ActAsync(pool, plan.Expiry, cancellationToken);
+        return await expiry.ActAsync(pool, plan.Expiry, cancellationToken);
     }
 
     private async Task<ReconciliationResult<V1Alpha1BuilderPool>> ReportAsync(V1Alpha1BuilderPool pool, PoolPlan plan, CancellationToken cancellationToken)

@@ -12,7 +12,7 @@ using Slipway.Runner;
 namespace Slipway.Pools;
 
 /// <summary>The Jobs that make caches go: what stores know of them, and how they are made, one at a time for each bucket.</summary>
-internal sealed partial class CacheExpiry(IStore<V1Job> jobs, IStore<V1Pod> pods, IKubeClient client, Deleter deleter, JobOptions options, TimeProvider time, ILogger<CacheExpiry> logger)
+internal sealed partial class CacheExpiry(IStore<V1Job> jobs, IStore<V1Pod> pods, PoolLedger ledger, IKubeClient client, Deleter deleter, JobOptions options, TimeProvider time, ILogger<CacheExpiry> logger)
 {
     /// <summary>Indexes: the pool's uid, and the Job's, by whom a Job or pod of an expiry is owned; the bucket that a Job works on.</summary>
     public const string OwnerIndex = "expiryOwner";
@@ -35,10 +35,12 @@ internal sealed partial class CacheExpiry(IStore<V1Job> jobs, IStore<V1Pod> pods
     {
         Options = options,
         Jobs = [.. jobs.ByIndex(OwnerIndex, pool.Metadata.Uid).Where(job => !deleter.HasDeleted(job.Metadata.Uid)).Select(WithResult)],
-        BucketTaken = pool.Spec.Cache?.S3 is { } bucket && IsTaken(PoolExpiry.BucketOf(bucket), pool.Metadata.Uid),
+        Ledger = ledger.Read(NamespacedName.Of(pool)),
+        BucketTaken = pool.Spec.Cache is { } cache && (cache.S3 is not null || cache.Registry is not null) && IsTaken(PoolExpiry.BucketOf(cache), pool.Metadata.Uid),
     };
 
-    public async Task ActAsync(V1Alpha1BuilderPool pool, ExpiryPlan plan, CancellationToken cancellationToken)
+    /// <summary>Returns when to come again for the ledger; null where all of it is written.</summary>
+    public async Task<TimeSpan?> ActAsync(V1Alpha1BuilderPool pool, ExpiryPlan plan, CancellationToken cancellationToken)
     {
         foreach (var job in plan.Deletes)
         {
@@ -46,7 +48,10 @@ internal sealed partial class CacheExpiry(IStore<V1Job> jobs, IStore<V1Pod> pods
         }
 
         if (plan.Create is { } wanted && Take(BucketOf(wanted).Single(), pool.Metadata.Uid)) await CreateAsync(wanted, cancellationToken);
+        return await ledger.WriteAsync(pool, plan.Forgotten, cancellationToken);
     }
+
+    public void Forget(NamespacedName pool) => ledger.Forget(pool);
 
     private async Task CreateAsync(V1Job job, CancellationToken cancellationToken)
     {

@@ -1,6 +1,8 @@
 using System.Globalization;
+using System.Text.Json;
 using k8s.Models;
 using Slipway.Api;
+using Slipway.Cache;
 using Slipway.JobPods;
 using Slipway.Runner;
 
@@ -28,6 +30,24 @@ internal sealed record ExpiryJob(V1Job Job, RunResult? Result)
         ? new DateTimeOffset((end.LastTransitionTime ?? Job.Metadata.CreationTimestamp ?? default).ToUniversalTime())
         : null;
 
+    /// <summary>The tags that it was told to delete; none where the cache is in a bucket.</summary>
+    public IReadOnlyList<string> Tags
+    {
+        get
+        {
+            try
+            {
+                return RunnerJson.Deserialize<ExpireCacheDescription>(RunnerJob.DescriptionOf(Job, JobContainers.Runner)).Registry?.UnusedTags ?? [];
+            }
+            catch (JsonException)
+            {
+                return [];
+            }
+        }
+    }
+
+    public bool Succeeded => Result is { Failure: null, Expiry.Complete: true };
+
     public string LogCommand => string.Create(CultureInfo.InvariantCulture, $"kubectl logs -n {Job.Metadata.NamespaceProperty} job/{Job.Metadata.Name} -c {JobContainers.Runner}");
 }
 
@@ -38,6 +58,9 @@ internal sealed record ExpirySnapshot
 
     /// <summary>The pool's own, of whatever spec.</summary>
     public IReadOnlyList<ExpiryJob> Jobs { get; init; } = [];
+
+    /// <summary>When which cache was used last.</summary>
+    public IReadOnlyDictionary<string, CacheEntry> Ledger { get; init; } = new Dictionary<string, CacheEntry>();
 
     /// <summary>Another pool's Job is at the same bucket, whose list of rules is written as a whole.</summary>
     public bool BucketTaken { get; init; }

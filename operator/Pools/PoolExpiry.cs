@@ -18,13 +18,17 @@ internal sealed record ExpiryPlan
     /// <summary>Of another spec, or older than the last that has ended.</summary>
     public IReadOnlyList<V1Job> Deletes { get; init; } = [];
 
+    /// <summary>Caches that are gone, or so old that nothing of them is left: the ledger forgets them.</summary>
+    public IReadOnlyList<string> Forgotten { get; init; } = [];
+
     /// <summary>When the next Job is due, or this one overdue; null where only events matter.</summary>
     public DateTimeOffset? NextLook { get; init; }
 }
 
 /// <summary>
-/// A Job in the pool's namespace, with the pool's own credentials, sees to it: at once for a new cache, and then again and again, since
-/// rules of a bucket can be taken away and a sweep is never done for good. The last one stays for its result and its log.
+/// A Job in the pool's namespace, with the pool's own credentials, sees to it. Of a bucket at once, and then again and again, since rules
+/// can be taken away and a sweep is never done for good; of a registry when the ledger has tags that no build uses any more. The last
+/// one stays for its result and its log.
 /// </summary>
 internal static class PoolExpiry
 {
@@ -40,6 +44,9 @@ internal static class PoolExpiry
     private static readonly TimeSpan LongestPeriod = TimeSpan.FromHours(24);
     private static readonly TimeSpan AfterFailure = TimeSpan.FromHours(1);
 
+    /// <summary>Of one Job; the next one takes the others.</summary>
+    private const int MostTags = 500;
+
     /// <summary>Nobody tells this pool that another one is through with the bucket.</summary>
     private static readonly TimeSpan BucketPoll = TimeSpan.FromSeconds(30);
 
@@ -47,46 +54,73 @@ internal static class PoolExpiry
     {
         if (snapshot.Expiry is not { } expiry) return ExpiryPlan.None;
         var jobs = expiry.Jobs.Where(job => !job.Deleting).ToList();
-        if (snapshot.Pool.Spec.Cache is not { S3: not null } cache) return new ExpiryPlan { Deletes = [.. jobs.Select(job => job.Job)] };
+        if (snapshot.Pool.Spec.Cache is not { } cache) return new ExpiryPlan { Deletes = [.. jobs.Select(job => job.Job)], Forgotten = [.. expiry.Ledger.Keys] };
         var own = OfSpec(snapshot, jobs);
         var latest = own.MaxBy(job => job.Number);
         var ended = own.Where(job => !job.Live).MaxBy(job => job.Number);
         var stale = jobs.Except(own).Concat(own.Where(job => job.Number < ended?.Number)).Concat(own.Where(job => job.Live && snapshot.Now >= job.Created + Overdue)).Distinct().ToList();
-        var due = latest is null ? snapshot.Now : latest.EndedAt + Period(cache, latest);
+        var forgotten = Forgotten(snapshot, cache, ended);
+        var unused = cache.Registry is null ? [] : CacheLedger.Unused(expiry.Ledger, CacheTimes.TtlOf(cache), snapshot.Now).Except(forgotten).Take(MostTags).ToList();
+        var due = Due(snapshot, cache, latest, unused.Count > 0);
         // What is on its way out has not let go of the bucket yet.
         var waits = expiry.BucketTaken || jobs.Any(job => job.Live);
         return new ExpiryPlan
         {
-            Create = due <= snapshot.Now && !waits ? Job(snapshot, cache, (latest?.Number ?? 0) + 1) : null,
+            Create = due <= snapshot.Now && !waits ? Job(snapshot, cache, (latest?.Number ?? 0) + 1, unused) : null,
             Deletes = [.. stale.Select(job => job.Job)],
+            Forgotten = forgotten,
             NextLook = latest is { Live: true } ? latest.Created + Overdue : due > snapshot.Now ? due : waits ? snapshot.Now + BucketPoll : null,
         };
     }
 
-    /// <summary>Null where the pool has no cache whose time would end.</summary>
+    /// <summary>Null where the pool has no cache.</summary>
     public static Condition? Condition(PoolSnapshot snapshot)
     {
-        if (snapshot.Expiry is not { } expiry || snapshot.Pool.Spec.Cache is not { S3: not null } cache || snapshot.Errors.Count > 0) return null;
+        if (snapshot.Expiry is not { } expiry || snapshot.Pool.Spec.Cache is not { } cache || snapshot.Errors.Count > 0) return null;
         var own = OfSpec(snapshot, expiry.Jobs);
         var told = own.Where(job => !job.Live).MaxBy(job => job.Number);
         var overdue = own.FirstOrDefault(job => job.Live && snapshot.Now >= job.Created + Overdue);
         return told is not null ? Told(cache, told)
             : overdue is not null ? No(Reasons.CacheExpiryFailed, $"Job {overdue.Job.Metadata.Name} has not ended in an hour: kubectl describe -n {overdue.Job.Metadata.NamespaceProperty} job/{overdue.Job.Metadata.Name} says why.")
+            : cache.Registry is not null ? TagsGo(cache)
             : new(Conditions.CacheExpiryApplied, Conditions.Unknown, Reasons.CacheExpiryPending, expiry.BucketTaken ? "Another pool's Job is at the same bucket; this one's follows." : "The Job that sees to it is on its way.");
     }
 
+    /// <summary>When the next Job is to begin: of a bucket again and again, of a registry when tags are out of use.</summary>
+    private static DateTimeOffset? Due(PoolSnapshot snapshot, PoolCache cache, ExpiryJob? latest, bool anyUnused)
+    {
+        var next = latest is null ? snapshot.Now : latest.EndedAt + (latest.Succeeded ? Period(cache) : Earlier(Period(cache), AfterFailure));
+        if (cache.Registry is null) return next;
+        // Whoever forbids it will forbid it again; another spec of the cache is tried anew.
+        if (latest?.Result?.Failure?.Reason == FailureReasons.CacheDeletesForbidden) return null;
+        if (!anyUnused) return CacheLedger.FirstGoesAt(snapshot.Expiry!.Ledger, CacheTimes.TtlOf(cache)) is { } first ? first > snapshot.Now ? first : null : null;
+        return latest is { Live: false, Succeeded: true } ? snapshot.Now : next;
+    }
+
+    /// <summary>What a Job has deleted and no build has used since. A bucket deletes by itself: what must be gone is.</summary>
+    private static IReadOnlyList<string> Forgotten(PoolSnapshot snapshot, PoolCache cache, ExpiryJob? ended)
+    {
+        var ttl = CacheTimes.TtlOf(cache);
+        if (cache.Registry is null) return CacheLedger.Unused(snapshot.Expiry!.Ledger, ttl * 2, snapshot.Now);
+        return ended is { Succeeded: true } ? [.. CacheLedger.Unused(snapshot.Expiry!.Ledger, ttl, snapshot.Now).Intersect(ended.Tags)] : [];
+    }
+
     /// <summary>One at a time for each; hashed, since an address is no label.</summary>
-    public static string BucketOf(PoolS3Cache bucket) => ChildNames.Hash($"{bucket.EndpointUrl}/{bucket.Bucket}", 16);
+    public static string BucketOf(PoolCache cache) => ChildNames.Hash(cache.S3 is { } bucket ? $"{bucket.EndpointUrl}/{bucket.Bucket}" : cache.Registry!.Repository, 16);
 
     private static IReadOnlyList<ExpiryJob> OfSpec(PoolSnapshot snapshot, IEnumerable<ExpiryJob> jobs)
     {
-        var spec = SpecOf(Description(snapshot, snapshot.Pool.Spec.Cache!));
+        var spec = SpecOf(Description(snapshot, snapshot.Pool.Spec.Cache!, []));
         return [.. jobs.Where(job => job.Spec == spec)];
     }
+
+    private static Condition TagsGo(PoolCache cache) => new(Conditions.CacheExpiryApplied, Conditions.True, Reasons.CacheSwept,
+        $"A Job deletes tags of {cache.Registry!.Repository} that no build has used for {GoDuration.Format(CacheTimes.TtlOf(cache))}; their blobs are freed by the registry's own garbage collection.");
 
     private static Condition Told(PoolCache cache, ExpiryJob job) => job.Result switch
     {
         { Failure: { } failure } => No(failure.Reason == FailureReasons.CredentialsSecretMissing ? Reasons.CacheCredentialsMissing : failure.Reason, $"{failure.Message} Log: {job.LogCommand}"),
+        { Expiry.Complete: true } when cache.Registry is not null => TagsGo(cache),
         { Expiry: { Conflicts.Count: > 0 } expiry } => No(Reasons.CacheExpiryConflict, $"The cache may go too early, or not at all: {string.Join("; ", expiry.Conflicts)}."),
         { Expiry: { Complete: true, Means: ExpiryResult.Lifecycle } } => new(Conditions.CacheExpiryApplied, Conditions.True, Reasons.CacheLifecycleApplied,
             $"Rules of the bucket delete a cache {GoDuration.Format(CacheTimes.TtlOf(cache))} after its last export, rounded up to days, and blobs days later."),
@@ -105,22 +139,23 @@ internal static class PoolExpiry
 
     private static Condition No(string reason, string message) => new(Conditions.CacheExpiryApplied, Conditions.False, reason, message);
 
-    private static TimeSpan Period(PoolCache cache, ExpiryJob job)
+    private static TimeSpan Period(PoolCache cache)
     {
-        var period = CacheTimes.TtlOf(cache) / 4;
-        period = period < ShortestPeriod ? ShortestPeriod : period > LongestPeriod ? LongestPeriod : period;
-        return job.Result is { Failure: null } || period < AfterFailure ? period : AfterFailure;
+        var quarter = CacheTimes.TtlOf(cache) / 4;
+        return quarter < ShortestPeriod ? ShortestPeriod : Earlier(quarter, LongestPeriod);
     }
 
-    private static V1Job Job(PoolSnapshot snapshot, PoolCache cache, int number)
+    private static TimeSpan Earlier(TimeSpan one, TimeSpan other) => one < other ? one : other;
+
+    private static V1Job Job(PoolSnapshot snapshot, PoolCache cache, int number, IReadOnlyList<string> unused)
     {
-        var (pool, description) = (snapshot.Pool, Description(snapshot, cache));
+        var (pool, spec) = (snapshot.Pool, SpecOf(Description(snapshot, cache, [])));
         return RunnerJob.Of(
             new JobShape
             {
                 Metadata = new V1ObjectMeta
                 {
-                    Name = ChildNames.ExpiryJob(pool.Metadata.Name, pool.Metadata.Uid, SpecOf(description), number),
+                    Name = ChildNames.ExpiryJob(pool.Metadata.Name, pool.Metadata.Uid, spec, number),
                     NamespaceProperty = pool.Metadata.NamespaceProperty,
                     OwnerReferences = [OwnerReferences.ControlledBy(pool)],
                     Labels = new Dictionary<string, string>
@@ -129,13 +164,13 @@ internal static class PoolExpiry
                         [SlipwayApi.ComponentLabel] = SlipwayApi.CacheComponent,
                         [SlipwayApi.PoolLabel] = pool.Metadata.Name,
                         [SlipwayApi.PoolNamespaceLabel] = pool.Metadata.NamespaceProperty,
-                        [SlipwayApi.CacheSpecLabel] = SpecOf(description),
-                        [SlipwayApi.CacheBucketLabel] = BucketOf(cache.S3!),
+                        [SlipwayApi.CacheSpecLabel] = spec,
+                        [SlipwayApi.CacheBucketLabel] = BucketOf(cache),
                     },
                 },
                 Role = Role,
                 Attempt = number,
-                Description = RunnerJson.Serialize(description),
+                Description = RunnerJson.Serialize(Description(snapshot, cache, unused)),
                 Timeout = JobTimeout,
                 Volumes = [.. CacheJobs.Credentials(cache, CredentialsDirectory)],
                 Template = new JobTemplate { ServiceAccountName = cache.S3?.ServiceAccountName },
@@ -143,13 +178,29 @@ internal static class PoolExpiry
             snapshot.Expiry!.Options);
     }
 
-    private static ExpireCacheDescription Description(PoolSnapshot snapshot, PoolCache cache) => new()
+    private static ExpireCacheDescription Description(PoolSnapshot snapshot, PoolCache cache, IReadOnlyList<string> unused) => new()
     {
         Owner = snapshot.Pool.Metadata.Uid,
         TtlSeconds = (int)CacheTimes.TtlOf(cache).TotalSeconds,
         S3 = CacheJobs.Bucket(cache, CredentialsDirectory),
+        Registry = cache.Registry is null ? null : Registry(snapshot.Pool, cache, unused),
         TimeoutSeconds = RunnerJob.Seconds(JobTimeout),
     };
+
+    /// <summary>How its builders reach the registry, this Job reaches it.</summary>
+    private static RegistryExpiryDescription Registry(V1Alpha1BuilderPool pool, PoolCache cache, IReadOnlyList<string> unused)
+    {
+        var host = cache.Registry!.Repository.Split('/')[0];
+        var known = (pool.Spec.Registries ?? []).FirstOrDefault(registry => registry.Host == host);
+        return new RegistryExpiryDescription
+        {
+            Cache = CacheJobs.Registry(cache, CredentialsDirectory)!,
+            CredentialsSecret = CacheJobs.Secret(cache),
+            PlainHttp = known?.PlainHttp ?? false,
+            Ca = string.IsNullOrEmpty(known?.Ca) ? null : known.Ca,
+            UnusedTags = unused,
+        };
+    }
 
     private static string SpecOf(ExpireCacheDescription description) => ChildNames.Hash(RunnerJson.Serialize(description), 16);
 }

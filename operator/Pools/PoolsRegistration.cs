@@ -2,6 +2,7 @@ using k8s.Models;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Slipway.Api;
+using Slipway.Cache;
 using Slipway.Kube;
 using Slipway.Kube.Controllers;
 using Slipway.Kube.Informers;
@@ -29,11 +30,13 @@ internal static class PoolsRegistration
         builder.Services.TryAddSingleton<IssuedCertificates>();
         builder.Services.TryAddSingleton<AuthoritySweep>();
         builder.Services.TryAddSingleton<CacheExpiry>();
+        builder.Services.TryAddSingleton<PoolLedger>();
+        builder.Services.TryAddSingleton<ICacheLedger>(provider => provider.GetRequiredService<PoolLedger>());
         return builder
             .AddInformer<V1Alpha1BuilderPool>()
             .AddInformer<V1StatefulSet>(BuilderSelector)
             .AddInformer<V1Service>(BuilderSelector)
-            .AddInformer<V1ConfigMap>(BuilderSelector)
+            .AddInformer<V1ConfigMap>($"{SlipwayApi.ManagedBySelector},{SlipwayApi.ComponentLabel} in ({SlipwayApi.BuilderComponent},{SlipwayApi.CacheComponent})")
             .AddInformer<V1Node>(transform: NodeWatch.Trim)
             .AddIndex<V1Pod>(NodeWatch.Index, NodeWatch.NodeOf)
             .AddIndex<V1Job>(CacheExpiry.OwnerIndex, CacheExpiry.OwnerOf)

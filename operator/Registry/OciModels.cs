@@ -79,6 +79,12 @@ internal sealed record OciManifest
         JsonSerializer.Deserialize(body, OciJson.Default.OciManifest) ?? throw new JsonException("null is no manifest");
 }
 
+/// <summary>A page of a repository's tags.</summary>
+internal sealed record OciTags
+{
+    public IReadOnlyList<string>? Tags { get; init; }
+}
+
 /// <summary>A registry's error answer.</summary>
 internal sealed record RegistryErrors
 {
@@ -105,6 +111,7 @@ internal sealed record TokenAnswer
 [JsonSerializable(typeof(OciIndex))]
 [JsonSerializable(typeof(OciManifest))]
 [JsonSerializable(typeof(OciPlatform))]
+[JsonSerializable(typeof(OciTags))]
 [JsonSerializable(typeof(RegistryErrors))]
 [JsonSerializable(typeof(TokenAnswer))]
 internal sealed partial class OciJson : JsonSerializerContext;

@@ -26,6 +26,8 @@ internal sealed class RegistryClient(HttpClient http, RegistryConnection connect
 {
     /// <summary>Registries take manifests of 4 MiB at most; ours are a few KiB.</summary>
     private const int MaxManifest = 4 * 1024 * 1024;
+    private const int MaxTagPage = 4 * 1024 * 1024;
+    private const int TagPage = 1000;
 
     private static readonly string[] Accepted = [MediaTypes.OciIndex, MediaTypes.OciManifest, MediaTypes.DockerList, MediaTypes.DockerManifest];
 
@@ -91,6 +93,41 @@ internal sealed class RegistryClient(HttpClient http, RegistryConnection connect
         Compare(HeaderDigest(response), manifest.Digest, operation);
     }
 
+    /// <summary>Every tag of the repository, page by page; none where there is no such repository.</summary>
+    public async Task<IReadOnlyList<string>> ListTagsAsync(CancellationToken token)
+    {
+        const string operation = "GET tags/list";
+        List<string> tags = [];
+        try
+        {
+            for (Uri? page = new(Root, $"tags/list?n={TagPage}"); page is not null;)
+            {
+                using var response = await _transport.SendAsync(new RegistryRequest(HttpMethod.Get, page, operation) { Home = Root }, token);
+                var bytes = await _transport.ReadAsync(response, MaxTagPage, operation, token);
+                tags.AddRange(Read(() => JsonSerializer.Deserialize(bytes, OciJson.Default.OciTags), operation)?.Tags ?? []);
+                page = NextPage(response, page);
+            }
+        }
+        catch (RegistryException e) when (e.Fault == RegistryFault.NotFound)
+        {
+            return [];
+        }
+
+        return tags;
+    }
+
+    /// <summary>A manifest, and with it every tag that stands for it. Gone already is as good.</summary>
+    public async Task DeleteManifestAsync(string digest, CancellationToken token)
+    {
+        try
+        {
+            using var response = await SendAsync(HttpMethod.Delete, $"manifests/{digest}", $"DELETE manifests/{digest}", null, token);
+        }
+        catch (RegistryException e) when (e.Fault == RegistryFault.NotFound)
+        {
+        }
+    }
+
     public async Task<byte[]> GetBlobAsync(string digest, int maxBytes, CancellationToken token)
     {
         var operation = $"GET blobs/{digest}";
@@ -150,6 +187,16 @@ internal sealed class RegistryClient(HttpClient http, RegistryConnection connect
             token);
 
     public void Dispose() => http.Dispose();
+
+    /// <summary>As RFC 8288 has it: &lt;/v2/name/tags/list?n=..&amp;last=..&gt;; rel="next". Of the registry's own host alone.</summary>
+    private static Uri? NextPage(HttpResponseMessage response, Uri page)
+    {
+        if (!response.Headers.TryGetValues("Link", out var links)) return null;
+        var next = links.SelectMany(link => link.Split(',')).FirstOrDefault(link => link.Contains("rel=\"next\"", StringComparison.OrdinalIgnoreCase) || link.Contains("rel=next", StringComparison.OrdinalIgnoreCase));
+        var (from, to) = (next?.IndexOf('<', StringComparison.Ordinal) ?? -1, next?.IndexOf('>', StringComparison.Ordinal) ?? -1);
+        if (from < 0 || to < from || !Uri.TryCreate(page, next![(from + 1)..to], out var url)) return null;
+        return url.Authority == page.Authority && url.Scheme == page.Scheme && url != page ? url : null;
+    }
 
     private Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, string operation, Func<HttpContent>? body, CancellationToken token) =>
         _transport.SendAsync(

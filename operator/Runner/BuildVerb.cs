@@ -38,7 +38,7 @@ internal sealed class BuildVerb(IProcessRunner processes, GitLookup git, IBuilde
         try
         {
             var pushed = await PushAsync(solve, cacheProblem, report, deadline, interrupted);
-            if (cache is not null) handover?.Pass(new BuiltOnce { Build = build, Imports = pushed.Solve.Imports });
+            if (cache is not null && IsWorthWriting(build, report.Result.Cache)) handover?.Pass(new BuiltOnce { Build = build, Imports = pushed.Solve.Imports });
             forgetting = _solver.ForgetAsync(solve);
             await RunnerRegistry.GuardAsync(build.Output, log, () => PublishAsync(build, registry, tags, PushedDigest(solve.Files.Metadata), report, deadline.Token));
         }
@@ -73,6 +73,9 @@ internal sealed class BuildVerb(IProcessRunner processes, GitLookup git, IBuilde
 
         return outcome.Failure(deadline) is { } failure ? throw new RunFailureException(failure) : outcome;
     }
+
+    /// <summary>A cache that was found wanting, in a step or as a whole, is.</summary>
+    private static bool IsWorthWriting(BuildDescription build, CacheResult? cache) => !build.ExportOnMissOnly || cache is not { Problem: null } || cache.Cached < cache.Steps;
 
     private async Task PublishAsync(BuildDescription build, RegistryClient registry, TagPublisher tags, string digest, RunReport report, CancellationToken token)
     {

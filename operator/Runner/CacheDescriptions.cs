@@ -64,10 +64,29 @@ internal sealed record ExpireCacheDescription
 
     public S3CacheDescription? S3 { get; init; }
 
+    public RegistryExpiryDescription? Registry { get; init; }
+
     /// <summary>How long after a change of the rules they are read again: whoever else changes them may have read them before.</summary>
     public int VerifyAfterSeconds { get; init; } = 60;
 
     public int TimeoutSeconds { get; init; } = 900;
+}
+
+/// <summary>Tags of a repository that no build has used for the time that caches stay.</summary>
+internal sealed record RegistryExpiryDescription
+{
+    /// <summary>The repository, and the credentials for it.</summary>
+    public required RegistryCacheDescription Cache { get; init; }
+
+    /// <summary>Name of the Secret behind the credentials, for messages.</summary>
+    public string? CredentialsSecret { get; init; }
+
+    public bool PlainHttp { get; init; }
+
+    /// <summary>PEM of the certificate authorities that the registry is trusted by, beside the system's.</summary>
+    public string? Ca { get; init; }
+
+    public required IReadOnlyList<string> UnusedTags { get; init; }
 }
 
 /// <summary>Write the cache of what the pod's other container builds.</summary>

@@ -58,7 +58,9 @@ internal static partial class DescriptionCheck
     [
         Owner().IsMatch(expire.Owner) ? null : "owner is no uid",
         Within("ttlSeconds", expire.TtlSeconds, 3600, MaxTtlSeconds),
-        .. expire.S3 is null ? ["exactly one back-end is needed: s3"] : S3("s3", expire.S3),
+        (expire.S3 is null) == (expire.Registry is null) ? "exactly one back-end is needed: s3 or registry" : null,
+        .. expire.S3 is null ? [] : S3("s3", expire.S3),
+        .. expire.Registry is null ? [] : Registry(expire.Registry),
         Within("verifyAfterSeconds", expire.VerifyAfterSeconds, 0, 600),
         Positive("timeoutSeconds", expire.TimeoutSeconds),
     ]);
@@ -93,6 +95,12 @@ internal static partial class DescriptionCheck
     [
         RepositoryName.TryParse(registry.Repository, out _, out var problem) ? null : $"cache.registry.repository: {problem}",
         registry.CredentialsDirectory is null ? null : AbsolutePath("cache.registry.credentialsDirectory", registry.CredentialsDirectory),
+    ];
+
+    private static IEnumerable<string?> Registry(RegistryExpiryDescription registry) =>
+    [
+        .. Cache(registry.Cache),
+        registry.UnusedTags.Count == 0 || !registry.UnusedTags.All(ImageReference.IsTag) ? "registry.unusedTags is empty, or holds what is no tag" : null,
     ];
 
     private static IEnumerable<string?> S3(string field, S3CacheDescription cache) =>

@@ -41,6 +41,9 @@ internal sealed record BuildDescription
     /// <summary>Where build cache outlives the builder; null builds without it.</summary>
     public CacheDescription? Cache { get; init; }
 
+    /// <summary>True where the cache is not worth writing as long as every step was in it.</summary>
+    public bool ExportOnMissOnly { get; init; }
+
     /// <summary>Keeps cache mounts (RUN --mount=type=cache) of different tenants and scopes apart: namespace/scope.</summary>
     public required string CacheMountNamespace { get; init; }
 

@@ -1,3 +1,4 @@
+using Slipway.Registry;
 using Slipway.S3;
 
 namespace Slipway.Runner;
@@ -11,20 +12,46 @@ internal sealed class ExpireCacheVerb(TextWriter log, TimeProvider time)
     public Task<RunResult> RunAsync(ExpireCacheDescription expire, CancellationToken interrupted) => RunReport.OfAsync(
         async report =>
         {
-            var cache = expire.S3 ?? throw new InvalidOperationException("a description without a back-end");
             using var deadline = new Deadline(TimeSpan.FromSeconds(expire.TimeoutSeconds), time, interrupted);
-            await deadline.GuardAsync(() => BucketFailures.GuardAsync(cache, log, async () =>
-            {
-                using var bucket = new S3Bucket(await ConnectionAsync(cache, deadline.Token));
-                var retention = Retention(expire, cache);
-                if (await SweepReasonAsync(report, bucket, retention, expire, deadline.Token) is { } why)
-                {
-                    await SweepAsync(report, bucket, retention, why, deadline.Token);
-                }
-            }));
+            await deadline.GuardAsync(() => expire.S3 is { } bucket ? InBucketAsync(report, expire, bucket, deadline.Token) : InRegistryAsync(report, expire.Registry!, deadline.Token));
         },
         log,
         time);
+
+    private Task InBucketAsync(RunReport report, ExpireCacheDescription expire, S3CacheDescription cache, CancellationToken token) => BucketFailures.GuardAsync(cache, log, async () =>
+    {
+        using var bucket = new S3Bucket(await ConnectionAsync(cache, token));
+        var retention = Retention(expire, cache);
+        if (await SweepReasonAsync(report, bucket, retention, expire, token) is { } why)
+        {
+            await SweepAsync(report, bucket, retention, why, token);
+        }
+    });
+
+    private async Task InRegistryAsync(RunReport report, RegistryExpiryDescription expire, CancellationToken token)
+    {
+        var output = new OutputDescription
+        {
+            Image = expire.Cache.Repository,
+            CredentialsDirectory = expire.Cache.CredentialsDirectory,
+            CredentialsSecret = expire.CredentialsSecret,
+            PlainHttp = expire.PlainHttp,
+            Ca = expire.Ca,
+        };
+        using var registry = RunnerRegistry.Connect(output, RunnerRegistry.Config(output), time);
+        await RunnerRegistry.GuardAsync(output, log, async () =>
+        {
+            try
+            {
+                Report(report, await new RegistrySweep(registry, log).RunAsync(expire.UnusedTags, token));
+            }
+            catch (RegistryException e) when (e.Operation.StartsWith("DELETE", StringComparison.Ordinal) && e.Fault is RegistryFault.Refused or RegistryFault.Denied or RegistryFault.Unauthorized)
+            {
+                throw new RunFailureException(FailureClass.Config, FailureReasons.CacheDeletesForbidden,
+                    $"The registry of {expire.Cache.Repository} deletes nothing, or not with these credentials ({(int?)e.Status} {e.Code}): allow it, or have it delete by itself what it has not been asked for.");
+            }
+        });
+    }
 
     /// <summary>Null once the bucket's rules do it.</summary>
     private async Task<string?> SweepReasonAsync(RunReport report, S3Bucket bucket, S3Retention retention, ExpireCacheDescription expire, CancellationToken token)

@@ -25,6 +25,7 @@ internal static class FailureReasons
     public const string CacheBucketRefused = nameof(CacheBucketRefused);
     public const string CacheBucketUnavailable = nameof(CacheBucketUnavailable);
     public const string CacheRulesTooMany = nameof(CacheRulesTooMany);
+    public const string CacheDeletesForbidden = nameof(CacheDeletesForbidden);
     public const string BuilderUnreachable = nameof(BuilderUnreachable);
     public const string BuilderUntrusted = nameof(BuilderUntrusted);
     public const string BuilderLost = nameof(BuilderLost);

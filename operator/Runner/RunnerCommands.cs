@@ -27,7 +27,7 @@ internal static class RunnerCommands
             Verb<BuildDescription>("build", "Build one platform and push it by digest.", DescriptionCheck.Problems, new BuildVerb(processes, git, probe, log, time).RunAsync, log),
             Verb<ExportCacheDescription>("export-cache", "Write the remote cache of what the pod's other container has built.", DescriptionCheck.Problems, new ExportCacheVerb(processes, probe, log, time).RunAsync, log),
             Verb<PublishDescription>("publish", "Merge what the platforms pushed into one index and tag it.", DescriptionCheck.Problems, new PublishVerb(log, time).RunAsync, log),
-            Verb<ExpireCacheDescription>("expire-cache", "Make what a pool's cache in a bucket no longer uses go.", DescriptionCheck.Problems, new ExpireCacheVerb(log, time).RunAsync, log),
+            Verb<ExpireCacheDescription>("expire-cache", "Make what a pool's cache no longer uses go.", DescriptionCheck.Problems, new ExpireCacheVerb(log, time).RunAsync, log),
         ];
     }
 

@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
 using Amazon.S3;
 using Amazon.S3.Model;
 
@@ -60,7 +62,7 @@ internal static class S3Lifecycle
 
     /// <summary>Rules of others that let the cache go before its time, each in words.</summary>
     public static IReadOnlyList<string> Conflicts(IReadOnlyList<LifecycleRule> existing, S3Retention retention) =>
-        [.. existing.Where(rule => rule.Status == LifecycleRuleStatus.Enabled && !IsOurs(rule, retention)).Select(rule => Conflict(rule, retention)).OfType<string>()];
+        [.. existing.Where(rule => rule.Status == LifecycleRuleStatus.Enabled && rule.Id?.StartsWith(OfOwner(retention), StringComparison.Ordinal) is not true).Select(rule => Conflict(rule, retention)).OfType<string>()];
 
     /// <summary>
     /// No rule for delete markers: with Expiration.Days S3 removes those that stand alone by itself once they are as old, and a rule
@@ -77,7 +79,10 @@ internal static class S3Lifecycle
         NoncurrentVersionExpiration = versioned ? new LifecycleRuleNoncurrentVersionExpiration { NoncurrentDays = NoncurrentDays } : null,
     };
 
-    private static string Ours(S3Retention retention) => $"slipway-{retention.Owner}-";
+    private static string OfOwner(S3Retention retention) => $"slipway-{retention.Owner}-";
+
+    /// <summary>With the prefix: where the pool has another one now, the rules of the one before stay, and what is left there still goes.</summary>
+    private static string Ours(S3Retention retention) => $"{OfOwner(retention)}{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(retention.Prefix)))[..8]}-";
 
     private static bool IsOurs(LifecycleRule rule, S3Retention retention) => rule.Id?.StartsWith(Ours(retention), StringComparison.Ordinal) is true;
 

@@ -16,7 +16,7 @@ public sealed partial class RoomsTests
         ["S3"] = [],
         ["Runner"] = ["Registry", "S3"],
         ["Pki"] = ["Api", "Kube"],
-        ["Cache"] = ["Api"],
+        ["Cache"] = ["Api", "Kube"],
         ["Scheduling"] = ["Api", "Kube"],
         ["JobPods"] = ["Api", "Cache", "Runner"],
         ["Pools"] = ["Api", "Kube", "Pki", "Scheduling", "JobPods", "Cache", "Runner"],

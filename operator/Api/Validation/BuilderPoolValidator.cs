@@ -143,7 +143,7 @@ internal sealed class PoolCacheValidator : AbstractValidator<PoolCache?>
         RuleFor(cache => cache!.Ttl).Length(16).Matching(Patterns.Duration)
             .Must(text => text is null || (GoDuration.TryParse(text, out var time) && time >= TimeSpan.FromHours(1) && time <= TimeSpan.FromHours(8760)))
             .WithMessage(Messages.CacheTtlRange);
-        RuleFor(cache => cache!.Export).OneOf("Always", "Never");
+        RuleFor(cache => cache!.Export).OneOf("Always", "OnMiss", "Never");
         RuleFor(cache => cache!.ExportFrom).SetValidator(new AllowedNamespacesValidator());
         RuleFor(cache => cache!.Registry).SetValidator(new PoolRegistryCacheValidator());
         RuleFor(cache => cache!.S3).SetValidator(new PoolS3CacheValidator());

@@ -152,7 +152,7 @@ internal sealed class BuildCacheValidator : AbstractValidator<BuildCache?>
         RuleFor(cache => cache!.Scope).Length(128).Matching(Patterns.CacheScope);
         RuleFor(cache => cache!.Import).Count(0, 4);
         RuleForEach(cache => cache!.Import).Required().SetValidator(new CacheSourceValidator());
-        RuleFor(cache => cache!.Export).OneOf("Always", "Never");
+        RuleFor(cache => cache!.Export).OneOf("Always", "OnMiss", "Never");
     }
 }
 

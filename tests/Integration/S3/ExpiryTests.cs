@@ -43,7 +43,7 @@ public sealed class ExpiryTests : IClassFixture<S3Server>, IDisposable
         (await RunAsync(Of(bucket))).Expiry.ShouldNotBeNull().Complete.ShouldBeTrue();
 
         var rules = await bucket.RulesAsync();
-        rules.Select(rule => rule.Id).ShouldBe(["slipway-pool-1-blobs", "slipway-pool-1-manifests"], ignoreOrder: true);
+        rules.Select(rule => rule.Id).ShouldBe(["slipway-pool-1-75c910ca-blobs", "slipway-pool-1-75c910ca-manifests"], ignoreOrder: true);
         rules.ShouldAllBe(rule => rule.AbortIncompleteMultipartUpload.DaysAfterInitiation == 2);
         var start = new DateTimeOffset(2026, 3, 1, 10, 30, 0, TimeSpan.Zero);
         var exports = Enumerable.Range(0, 60).Select(day => new Export(start.AddHours(23 * day), TimeSpan.FromHours(day % 24), "main", [0, day / 7 + 1]))
@@ -92,7 +92,7 @@ public sealed class ExpiryTests : IClassFixture<S3Server>, IDisposable
         await Task.WhenAll(RunAsync(Of(bucket)), RunAsync(other));
         // Without a pause between write and look the last writer may be alone: the next run mends that.
         foreach (var description in new[] { Of(bucket), other }) (await RunAsync(description)).Expiry!.Complete.ShouldBeTrue();
-        (await bucket.RulesAsync()).Select(rule => rule.Id).ShouldBe(["slipway-pool-1-blobs", "slipway-pool-1-manifests", "slipway-pool-2-blobs", "slipway-pool-2-manifests"], ignoreOrder: true);
+        (await bucket.RulesAsync()).Select(rule => rule.Id).ShouldBe(["slipway-pool-1-75c910ca-blobs", "slipway-pool-1-75c910ca-manifests", "slipway-pool-2-184144ec-blobs", "slipway-pool-2-184144ec-manifests"], ignoreOrder: true);
     }
 
     [Theory]

@@ -2,6 +2,7 @@ using k8s.Models;
 using NSubstitute;
 using Slipway.Api;
 using Slipway.Builds;
+using Slipway.Cache;
 using Slipway.Kube.Events;
 using Slipway.Kube.Informers;
 using Slipway.Kube.Telemetry;
@@ -43,6 +44,23 @@ public sealed class BuildReporterTests : IEventRecorder, ISpanExporter
         _reporter.Report(Pass(Building), Building with { FailedAttempts = [new FailedAttempt { Role = role, Attempt = 2, Class = nameof(FailureClass.Registry), Reason = FailureReasons.RegistryUnavailable }] });
 
         _events.ShouldHaveSingleItem().Message.ShouldBe(message);
+    }
+
+    /// <summary>A third that is not cached is an ordinary change; of few steps one is much.</summary>
+    [Theory]
+    [InlineData("0.92", 12, 1, true, "1 of 12 steps of linux/amd64 came from cache; of the last build of this scope it were 92 %.")]
+    [InlineData("0.92", 12, 1, false, "1 of 12 steps of linux/amd64 came from cache; of the last build of this scope it were 92 %. The remote cache of this scope was not there.")]
+    [InlineData("0.92", 12, 8, true, null)]
+    [InlineData("1.00", 3, 0, true, null)]
+    [InlineData(null, 12, 0, false, null)]
+    public void Report_WhenTheHitRatioFallsSharply_SaysSo(string? before, int steps, int cached, bool imported, string? message)
+    {
+        var entry = new CacheEntry { Namespace = "team-a", Scope = "x", Platform = Amd64, LastUsed = Now, Ratio = before };
+        var built = Building with { Platforms = [Succeeded(Running(Amd64, 10, 1), "41s") with { Cache = new CacheStatus { Steps = steps, Cached = cached, Imported = imported } }, Running(Arm64, 10, 1)] };
+
+        _reporter.Report(Pass(Building) with { Caches = new Dictionary<string, CacheEntry> { [Amd64] = entry } }, built);
+
+        _events.Where(told => told.Reason == Reasons.CacheHitRatioFell).Select(told => told.Message).ShouldBe(message is null ? [] : [message]);
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using k8s.Models;
 using Slipway.Api;
 using Slipway.Builds;
+using Slipway.Cache;
 using Slipway.Runner;
 using Slipway.Scheduling;
 using static Slipway.Tests.Unit.Builds.BuildFixture;
@@ -149,6 +150,58 @@ public sealed class CacheAfterBuildTests
         var plan = BuildPlanner.Plan(snapshot.Replace(job).Later(TimeSpan.FromSeconds(20)));
 
         Healthy(plan.Status).ShouldBe(("True", Reasons.CacheInUse));
+    }
+
+    [Fact]
+    public void Plan_WhenAPlatformIsBuiltAndItsCacheWritten_TellsTheLedgerOfBoth()
+    {
+        var snapshot = Snapshot(OfCommit(Amd64)).Granted(Amd64);
+        var running = snapshot.After(BuildPlanner.Plan(snapshot)) with { Slots = new Dictionary<string, SlotAnswer>() };
+        var writing = running.Replace(running.Jobs[0].RunnerEnded(Pushed("a", published: true)));
+        var built = BuildPlanner.Plan(writing);
+        var after = writing.After(built);
+        var written = BuildPlanner.Plan(after.Replace(after.Jobs[0].Ended(Pushed("a", published: true), Written)));
+
+        var read = built.CacheUses.ShouldHaveSingleItem();
+        (read.Namespace, read.Scope, read.Platform, read.Exported).ShouldBe(("team-a", "registry.example.com/team-a/hello", Amd64, false));
+        read.Ratio.ShouldNotBeNull().ShouldBe(11 / 12.0);
+        BuildPlanner.Plan(after).CacheUses.ShouldBeEmpty("it is told");
+        written.CacheUses.ShouldHaveSingleItem().Exported.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void Plan_WhenABuildReadsAnothersCache_TellsTheLedgerThatItIsInUse()
+    {
+        var build = OfCommit(Amd64);
+        var snapshot = Snapshot(build with { Spec = build.Spec with { Cache = new BuildCache { Import = [new CacheSource { Scope = "main", Namespace = "ci" }] } } }).Granted(Amd64);
+        var running = snapshot.After(BuildPlanner.Plan(snapshot));
+
+        var uses = BuildPlanner.Plan(running.Replace(running.Jobs[0].Ended(Pushed("a", published: true)))).CacheUses;
+
+        uses.Select(use => (use.Namespace, use.Scope)).ShouldBe([("team-a", "registry.example.com/team-a/hello"), ("ci", "main")]);
+        uses[1].Ratio.ShouldBeNull();
+    }
+
+    /// <summary>A hot cache is written before half of its time is over, whatever the builds find in it.</summary>
+    [Theory]
+    [InlineData("OnMiss", null, 0, true)]
+    [InlineData("OnMiss", null, 7, false)]
+    [InlineData("Always", "OnMiss", 0, true)]
+    [InlineData("Always", null, 0, false)]
+    [InlineData("OnMiss", null, -1, false)]
+    public void Job_OfABuildThatExportsOnMiss_IsToldSoAsLongAsTheLastExportIsFresh(string pool, string? build, int days, bool onMiss)
+    {
+        var entry = new CacheEntry { Namespace = "team-a", Scope = "x", Platform = Amd64, LastUsed = Now, LastExport = days < 0 ? null : Now.AddDays(-days) };
+        var wanted = OfCommit(Amd64);
+        var snapshot = Snapshot(wanted with { Spec = wanted.Spec with { Cache = new BuildCache { Export = build } } }) with
+        {
+            Pool = Pool() with { Spec = Pool().Spec with { Cache = Pool().Spec.Cache! with { Export = pool } } },
+            Caches = new Dictionary<string, CacheEntry> { [Amd64] = entry },
+        };
+
+        var job = BuildPlanner.Plan(snapshot.Granted(Amd64)).Creates.ShouldHaveSingleItem();
+
+        RunnerJson.Deserialize<BuildDescription>(job.Spec.Template.Spec.Containers[0].Args[2]).ExportOnMissOnly.ShouldBe(onMiss);
     }
 
     private static (string Status, string Reason) Healthy(ImageBuildStatus status)

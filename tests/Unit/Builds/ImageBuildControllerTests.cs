@@ -6,6 +6,7 @@ using NSubstitute;
 using NSubstitute.ExceptionExtensions;
 using Slipway.Api;
 using Slipway.Builds;
+using Slipway.Cache;
 using Slipway.Kube;
 using Slipway.Kube.Client;
 using Slipway.Kube.Events;
@@ -25,6 +26,7 @@ public sealed class ImageBuildControllerTests
     private readonly FakeTimeProvider _time = new(Now);
     private readonly ISlots _slots = Substitute.For<ISlots>();
     private readonly ImageBuildController _controller;
+    private readonly ICacheLedger _caches = Substitute.For<ICacheLedger>();
     private readonly IClientCertificates _certificates = Substitute.For<IClientCertificates>();
 
     public ImageBuildControllerTests()
@@ -32,10 +34,10 @@ public sealed class ImageBuildControllerTests
         var deleter = new Deleter(_cluster);
         var observer = new BuildObserver(
             new FakeStore<V1Alpha1ImageBuild>(_cluster, keys: build => Rivals.TagsOf(build).Concat(Rivals.GroupOf(build))), new FakeStore<V1Alpha1BuilderPool>(_cluster), new FakeStore<V1Job>(_cluster, keys: BuildObserver.OwnerOf), new FakeStore<V1Pod>(_cluster, keys: BuildObserver.OwnerOf),
-            new FakeStore<V1Node>(_cluster), new FakeStore<V1Namespace>(_cluster), deleter, Options, _time);
+            new FakeStore<V1Node>(_cluster), new FakeStore<V1Namespace>(_cluster), _caches, deleter, Options, _time);
         _controller = new ImageBuildController(
             observer, _cluster, deleter, new StatusWriter(_cluster), _slots, new TagTurns(_time), _certificates,
-            new BuildReporter(Substitute.For<IEventRecorder>(), new BuildMetrics(new OperatorMetrics(), new FakeStore<V1Alpha1BuilderPool>(_cluster))), NullLogger<ImageBuildController>.Instance);
+            new BuildReporter(Substitute.For<IEventRecorder>(), new BuildMetrics(new OperatorMetrics(), new FakeStore<V1Alpha1BuilderPool>(_cluster))), _caches, NullLogger<ImageBuildController>.Instance);
     }
 
     [Fact]
@@ -52,6 +54,7 @@ public sealed class ImageBuildControllerTests
 
         await _controller.ReconcileAsync(_cluster.Find<V1Alpha1ImageBuild>(NamespacedName.Of(build))!, TestContext.Current.CancellationToken);
 
+        _caches.Received(1).Record(Arg.Is<V1Alpha1BuilderPool>(pool => pool.Metadata.Name == "farm"), Arg.Is<CacheUse>(use => use.Platform == Amd64 && use.Ratio > 0.9 && !use.Exported));
         _slots.Received(1).Report(new JobOutcome(NamespacedName.Of(Pool()), Amd64, Endpoint().Uid, ended.Uid, Reached: true));
     }
 

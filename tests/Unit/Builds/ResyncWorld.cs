@@ -1,8 +1,10 @@
 using System.Text.Json.Nodes;
 using k8s.Models;
 using Microsoft.Extensions.Time.Testing;
+using NSubstitute;
 using Slipway.Api;
 using Slipway.Builds;
+using Slipway.Cache;
 using Slipway.Kube;
 using Slipway.Kube.Client;
 using Slipway.Kube.Writing;
@@ -47,7 +49,7 @@ internal sealed class ResyncWorld
         _observer = new BuildObserver(
             new FakeStore<V1Alpha1ImageBuild>(_cluster, keys: build => Rivals.TagsOf(build).Concat(Rivals.GroupOf(build))), new FakeStore<V1Alpha1BuilderPool>(_cluster),
             new FakeStore<V1Job>(_cluster, keys: BuildObserver.OwnerOf),
-            new FakeStore<V1Pod>(_cluster, keys: BuildObserver.OwnerOf), new FakeStore<V1Node>(_cluster), new FakeStore<V1Namespace>(_cluster), new Deleter(_cluster), Options, _time);
+            new FakeStore<V1Pod>(_cluster, keys: BuildObserver.OwnerOf), new FakeStore<V1Node>(_cluster), new FakeStore<V1Namespace>(_cluster), Substitute.For<ICacheLedger>(), new Deleter(_cluster), Options, _time);
         _wake = _time.GetUtcNow();
     }
 

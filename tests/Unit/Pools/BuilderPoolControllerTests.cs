@@ -56,7 +56,9 @@ public class BuilderPoolControllerTests
     }
 
     private CacheExpiry Expiry() => new(
-        new FakeStore<V1Job>(_cluster, IsOurs, CacheExpiry.OwnerOf), new FakeStore<V1Pod>(_cluster, IsOurs, CacheExpiry.OwnerOf), _cluster, new Deleter(_cluster), PoolWorld.Jobs, _time, NullLogger<CacheExpiry>.Instance);
+        new FakeStore<V1Job>(_cluster, IsOurs, CacheExpiry.OwnerOf), new FakeStore<V1Pod>(_cluster, IsOurs, CacheExpiry.OwnerOf),
+        new PoolLedger(new FakeStore<V1ConfigMap>(_cluster, IsOurs), _cluster, Substitute.For<IReconcileTrigger<V1Alpha1BuilderPool>>(), _time, NullLogger<PoolLedger>.Instance),
+        _cluster, new Deleter(_cluster), PoolWorld.Jobs, _time, NullLogger<CacheExpiry>.Instance);
 
     [Fact]
     public async Task Reconcile_WhenThePoolHasEndpointsAlone_WritesTheirStatusAndNothingElse()

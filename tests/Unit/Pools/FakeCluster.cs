@@ -80,8 +80,9 @@ internal sealed class FakeCluster : IKubeClient
     {
         foreach (var (name, value) in patch)
         {
-            if (value is JsonObject inner && target[name] is JsonObject old) Merge(old, inner);
-            else target[name] = value?.DeepClone();
+            if (value is null) target.Remove(name);
+            else if (value is JsonObject inner && target[name] is JsonObject old) Merge(old, inner);
+            else target[name] = value.DeepClone();
         }
     }
 

@@ -1,5 +1,6 @@
 using k8s.Models;
 using Slipway.Api;
+using Slipway.Cache;
 using Slipway.JobPods;
 using Slipway.Pools;
 using Slipway.Runner;
@@ -167,6 +168,81 @@ public sealed class PoolExpiryTests
     public void Condition_WhileTheNextJobRuns_StaysWhatItWas() =>
         Reason(Snapshot(Cache).With(Job(Cache, 1, PoolWorld.Now.AddDays(-1), Lifecycle), Job(Cache, 2))).ShouldBe(("True", Reasons.CacheLifecycleApplied));
 
+    private static PoolCache InRegistry => new() { Ttl = "48h", Registry = new PoolRegistryCache { Repository = "registry.example.com:5000/cache", CredentialsSecretRef = new LocalReference { Name = "push" } } };
+
+    [Fact]
+    public void Plan_OfARegistryWhoseTagsAreInUse_MakesNoJobAndSaysWhatWillCome()
+    {
+        var snapshot = Snapshot(InRegistry).Used("a", PoolWorld.Now.AddHours(-20));
+
+        Plan(snapshot).Create.ShouldBeNull();
+        Plan(snapshot).NextLook.ShouldBe(PoolWorld.Now.AddHours(-20 + 48 + 6));
+        Reason(snapshot).ShouldBe(("True", Reasons.CacheSwept));
+    }
+
+    [Fact]
+    public void Plan_OfARegistryWithTagsOutOfUse_DeletesThem()
+    {
+        var snapshot = Snapshot(InRegistry).Used("old", PoolWorld.Now.AddHours(-60)).Used("a", PoolWorld.Now);
+        snapshot = snapshot with { Pool = snapshot.Pool with { Spec = snapshot.Pool.Spec with { Registries = [new PoolRegistry { Host = "registry.example.com:5000", Ca = "PEM" }] } } };
+
+        var job = Plan(snapshot).Create.ShouldNotBeNull();
+
+        var told = RunnerJson.Deserialize<ExpireCacheDescription>(RunnerJob.DescriptionOf(job, JobContainers.Runner));
+        DescriptionCheck.Problems(told).ShouldBeEmpty();
+        told.Registry!.UnusedTags.ShouldBe(["old"]);
+        (told.Registry.Ca, told.Registry.CredentialsSecret).ShouldBe(("PEM", "push"));
+        job.Spec.Template.Spec.Volumes.ShouldContain(volume => volume.Secret != null && volume.Secret.SecretName == "push");
+    }
+
+    [Fact]
+    public void Plan_OnceTagsAreDeleted_ForgetsThemAndMakesNoOtherJobForThem()
+    {
+        var snapshot = Snapshot(InRegistry).Used("old", PoolWorld.Now.AddHours(-60));
+        var job = Plan(snapshot).Create!;
+        var ended = snapshot.With(Ended(job, new RunResult { Expiry = new ExpiryResult { Means = ExpiryResult.Sweep, Complete = true } }));
+
+        Plan(ended).Forgotten.ShouldBe(["old"]);
+        Plan(ended).Create.ShouldBeNull();
+        // A build came between.
+        Plan(ended.Used("old", PoolWorld.Now)).Forgotten.ShouldBeEmpty();
+        Plan(ended.Used("older", PoolWorld.Now.AddHours(-90))).Create.ShouldNotBeNull("it was not among them");
+    }
+
+    [Fact]
+    public void Plan_WhereTheRegistryForbidsDeletes_DoesNotTryForEver()
+    {
+        var snapshot = Snapshot(InRegistry).Used("old", PoolWorld.Now.AddHours(-60));
+        var forbidden = snapshot.With(Ended(Plan(snapshot).Create!, Failed(FailureReasons.CacheDeletesForbidden)));
+
+        Reason(forbidden).ShouldBe(("False", FailureReasons.CacheDeletesForbidden));
+        Plan(forbidden with { Now = PoolWorld.Now.AddDays(30) }).Create.ShouldBeNull();
+        var other = forbidden with { Pool = forbidden.Pool with { Spec = forbidden.Pool.Spec with { Cache = InRegistry with { Ttl = "50h" } } } };
+        Plan(other).Create.ShouldNotBeNull("another spec is tried anew");
+    }
+
+    [Fact]
+    public void Plan_WhereTheRegistryIsDown_TriesAgainInAnHour()
+    {
+        var snapshot = Snapshot(InRegistry).Used("old", PoolWorld.Now.AddHours(-60));
+        var failed = snapshot.With(Ended(Plan(snapshot).Create!, Failed(FailureReasons.RegistryUnavailable)));
+
+        Plan(failed).Create.ShouldBeNull();
+        Plan(failed with { Now = PoolWorld.Now.AddHours(1) }).Create.ShouldNotBeNull();
+    }
+
+    /// <summary>What is in a bucket goes by itself; only the memory of it is ours.</summary>
+    [Fact]
+    public void Plan_OfABucket_ForgetsWhatMustBeGone() =>
+        Plan(Snapshot(Cache).Used("old", PoolWorld.Now.AddDays(-29)).Used("a", PoolWorld.Now.AddDays(-20))).Forgotten.ShouldBe(["old"]);
+
+    private static ExpiryJob Ended(V1Job job, RunResult result)
+    {
+        job.Metadata.CreationTimestamp = PoolWorld.Now.UtcDateTime;
+        job.Status = new V1JobStatus { Conditions = [new V1JobCondition { Type = "Complete", Status = "True", LastTransitionTime = PoolWorld.Now.UtcDateTime }] };
+        return new ExpiryJob(job, result);
+    }
+
     [Fact]
     public void Plan_OfThePool_HoldsBoth()
     {
@@ -205,5 +281,11 @@ public sealed class PoolExpiryTests
 
 file static class ExpirySnapshots
 {
+    public static PoolSnapshot Used(this PoolSnapshot snapshot, string name, DateTimeOffset at)
+    {
+        var ledger = new Dictionary<string, CacheEntry>(snapshot.Expiry!.Ledger) { [name] = new CacheEntry { Namespace = "team-a", Scope = name, Platform = "linux/amd64", LastUsed = at } };
+        return snapshot with { Expiry = snapshot.Expiry with { Ledger = ledger } };
+    }
+
     public static PoolSnapshot With(this PoolSnapshot snapshot, params ExpiryJob[] jobs) => snapshot with { Expiry = snapshot.Expiry! with { Jobs = [.. snapshot.Expiry.Jobs, .. jobs] } };
 }

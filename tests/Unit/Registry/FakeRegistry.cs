@@ -69,6 +69,16 @@ internal sealed class FakeRegistry : IAsyncDisposable
             response.Headers["Docker-Content-Digest"] = manifest.Digest;
             response.StatusCode = StatusCodes.Status201Created;
         }
+        else if (request.Path.Value.EndsWith("/tags/list", StringComparison.Ordinal))
+        {
+            await TagsAsync(context);
+        }
+        else if (request.Method == "DELETE")
+        {
+            var gone = Manifests.Where(entry => entry.Value.Digest == name).Select(entry => entry.Key).ToList();
+            gone.ForEach(reference => Manifests.TryRemove(reference, out _));
+            response.StatusCode = gone.Count > 0 ? StatusCodes.Status202Accepted : StatusCodes.Status404NotFound;
+        }
         else if (Manifests.TryGetValue(name, out var manifest))
         {
             response.Headers["Docker-Content-Digest"] = manifest.Digest;
@@ -79,6 +89,15 @@ internal sealed class FakeRegistry : IAsyncDisposable
         {
             response.StatusCode = StatusCodes.Status404NotFound;
         }
+    }
+
+    /// <summary>Two at a time, whatever is asked for.</summary>
+    private async Task TagsAsync(HttpContext context)
+    {
+        var last = context.Request.Query["last"].ToString();
+        var page = Manifests.Keys.Where(ImageReference.IsTag).Order(StringComparer.Ordinal).SkipWhile(tag => string.CompareOrdinal(tag, last) <= 0 && last.Length > 0).Take(3).ToList();
+        if (page.Count > 2) context.Response.Headers.Link = $"<{context.Request.Path}?n=2&last={page[1]}>; rel=\"next\"";
+        await context.Response.WriteAsJsonAsync(new { name = "x", tags = page.Take(2) });
     }
 
     private async Task BlobAsync(HttpContext context, string name)

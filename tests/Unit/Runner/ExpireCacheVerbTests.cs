@@ -49,8 +49,8 @@ public sealed class ExpireCacheVerbTests : IAsyncLifetime
 
         result.Failure.ShouldBeNull();
         Words(result.Expiry).ShouldBe("Lifecycle  complete; manifests -, blobs -");
-        _server.Rules!.ShouldContain("<Expiration><Days>14</Days></Expiration><Filter><Prefix>team/manifests/</Prefix></Filter><ID>slipway-11-22-manifests</ID>");
-        _server.Rules!.ShouldContain("<Expiration><Days>18</Days></Expiration><Filter><Prefix>team/blobs/</Prefix></Filter><ID>slipway-11-22-blobs</ID>");
+        _server.Rules!.ShouldContain("<Expiration><Days>14</Days></Expiration><Filter><Prefix>team/manifests/</Prefix></Filter><ID>slipway-11-22-75c910ca-manifests</ID>");
+        _server.Rules!.ShouldContain("<Expiration><Days>18</Days></Expiration><Filter><Prefix>team/blobs/</Prefix></Filter><ID>slipway-11-22-75c910ca-blobs</ID>");
         _server.Requests.ToArray().ShouldBe(["GET versioning", "GET lifecycle", "PUT lifecycle", "GET lifecycle"]);
     }
 
@@ -95,7 +95,7 @@ public sealed class ExpireCacheVerbTests : IAsyncLifetime
         _time.Advance(TimeSpan.FromSeconds(60));
 
         (await running).Expiry!.Complete.ShouldBeTrue();
-        foreach (var id in new[] { "a", "b", "slipway-11-22-manifests", "slipway-11-22-blobs" }) _server.Rules.ShouldContain($"<ID>{id}</ID>");
+        foreach (var id in new[] { "a", "b", "slipway-11-22-75c910ca-manifests", "slipway-11-22-75c910ca-blobs" }) _server.Rules.ShouldContain($"<ID>{id}</ID>");
         _server.Requests.Count(request => request == "PUT lifecycle").ShouldBe(2);
     }
 

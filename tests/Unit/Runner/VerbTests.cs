@@ -333,6 +333,24 @@ public sealed class VerbTests : IAsyncLifetime
         result.Cache.Imported.ShouldBeFalse();
     }
 
+    [Theory]
+    [InlineData(false, true, true)]
+    [InlineData(true, true, false)]
+    [InlineData(true, false, true)]
+    public async Task Build_WhenTheCacheIsWorthWriting_HandsOverWhatItBuilt(bool onMissOnly, bool allCached, bool handsOver)
+    {
+        using var handover = new TemporaryFolder();
+        var build = Build() with { Cache = RunnerSamples.Full.Cache, HandoverDirectory = handover.Path, ExportOnMissOnly = onMissOnly };
+
+        await RunAsync(build, process =>
+        {
+            process.Say(error: $$"""{"vertexes":[{"digest":"a","name":"[2/2] RUN make","cached":{{(allCached ? "true" : "false")}},"started":"2026-01-01T00:00:00Z","completed":"2026-01-01T00:00:01Z"}]}""" + "\n");
+            Succeed(process);
+        });
+
+        (await Handover.WaitAsync(handover.Path, _time, Token) is not null).ShouldBe(handsOver);
+    }
+
     [Fact]
     public async Task Build_WhenABlobIsGoneAndThereIsNoCache_IsNotBuiltAgain()
     {

@@ -60,7 +60,7 @@ public sealed class S3BucketTests : IAsyncLifetime
                  {
                      filter, "<ID>theirs</ID>", "<Status>Disabled</Status>", "<Transition><Days>30</Days><StorageClass>GLACIER</StorageClass></Transition>", "<Expiration><Days>400</Days></Expiration>",
                      "<NoncurrentVersionTransition><NoncurrentDays>3</NoncurrentDays><StorageClass>STANDARD_IA</StorageClass></NoncurrentVersionTransition>",
-                     "<NewerNoncurrentVersions>4</NewerNoncurrentVersions><NoncurrentDays>9</NoncurrentDays>", "<ID>slipway-o-blobs</ID>",
+                     "<NewerNoncurrentVersions>4</NewerNoncurrentVersions><NoncurrentDays>9</NoncurrentDays>", "<ID>slipway-o-e3b0c442-blobs</ID>",
                  })
         {
             _server.Rules.ShouldContain(part);

@@ -17,7 +17,7 @@ public class S3LifecycleTests
     {
         var rules = S3Lifecycle.Rules(Retention, versioned: false);
 
-        rules.Select(Words).ShouldBe(["slipway-11-22-manifests team/manifests/ 14 abort 2", "slipway-11-22-blobs team/blobs/ 18 abort 2"]);
+        rules.Select(Words).ShouldBe(["slipway-11-22-75c910ca-manifests team/manifests/ 14 abort 2", "slipway-11-22-75c910ca-blobs team/blobs/ 18 abort 2"]);
         S3Lifecycle.Rules(Retention, versioned: true).ShouldAllBe(rule => rule.NoncurrentVersionExpiration.NoncurrentDays == 1);
     }
 
@@ -32,7 +32,7 @@ public class S3LifecycleTests
     }
 
     [Fact]
-    public void Merge_WhenThereAreNone_AddsOurs() => Ids(Merge([])).ShouldBe(["slipway-11-22-manifests", "slipway-11-22-blobs"]);
+    public void Merge_WhenThereAreNone_AddsOurs() => Ids(Merge([])).ShouldBe(["slipway-11-22-75c910ca-manifests", "slipway-11-22-75c910ca-blobs"]);
 
     [Fact]
     public void Merge_WhenForeignRulesAreAround_KeepsThemAndTheirOrder()
@@ -42,7 +42,7 @@ public class S3LifecycleTests
 
         var merge = S3Lifecycle.Merge([before, old[1], between, old[0], after], Ours, Retention);
 
-        merge.Rules.Select(rule => rule.Id).ShouldBe(["a", "slipway-11-22-blobs", "b", "slipway-11-22-manifests", "c"]);
+        merge.Rules.Select(rule => rule.Id).ShouldBe(["a", "slipway-11-22-75c910ca-blobs", "b", "slipway-11-22-75c910ca-manifests", "c"]);
         merge.Changed.ShouldBeTrue();
         new[] { merge.Rules[0], merge.Rules[2], merge.Rules[4] }.ShouldBe([before, between, after], "the very objects that were read");
         merge.Rules[1].Expiration.Days.ShouldBe(18);
@@ -51,11 +51,24 @@ public class S3LifecycleTests
     [Fact]
     public void Merge_WhenAnotherPoolHasRules_LeavesThem() =>
         Ids(Merge(S3Lifecycle.Rules(Retention with { Owner = "11-2" }, versioned: false)))
-            .ShouldBe(["slipway-11-2-manifests", "slipway-11-2-blobs", "slipway-11-22-manifests", "slipway-11-22-blobs"]);
+            .ShouldBe(["slipway-11-2-75c910ca-manifests", "slipway-11-2-75c910ca-blobs", "slipway-11-22-75c910ca-manifests", "slipway-11-22-75c910ca-blobs"]);
+
+    // What lies under the old prefix would have stayed for ever.
+    [Fact]
+    public void Merge_WhenThePoolHasAnotherPrefixNow_LeavesTheRulesOfTheOldOne()
+    {
+        var old = S3Lifecycle.Rules(Retention with { Prefix = "old/" }, versioned: false);
+
+        var merge = Merge(old);
+
+        merge.Rules.Take(2).ShouldBe(old);
+        merge.Rules.Count.ShouldBe(4);
+        S3Lifecycle.Conflicts(merge.Rules, Retention).ShouldBeEmpty();
+    }
 
     [Fact]
     public void Merge_WhenOursAreThereTwiceOrOneTooMany_LeavesOneOfEach() =>
-        Ids(Merge([.. Ours, .. Ours, Foreign("slipway-11-22-older")])).ShouldBe(["slipway-11-22-manifests", "slipway-11-22-blobs"]);
+        Ids(Merge([.. Ours, .. Ours, Foreign("slipway-11-22-75c910ca-older")])).ShouldBe(["slipway-11-22-75c910ca-manifests", "slipway-11-22-75c910ca-blobs"]);
 
     [Fact]
     public void Merge_WhenNothingDiffers_ChangesNothing() => Merge([Foreign("a"), .. Ours, Foreign("b")]).Changed.ShouldBeFalse();
@@ -105,7 +118,7 @@ public class S3LifecycleTests
     public void Merge_WhatItHasMerged_ChangesNothingAnyMore()
     {
         var rule = Gen.Select(Gen.Int[0, 4], Gen.Int[1, 30], Gen.Bool, (name, days, ours) => ours
-            ? Foreign($"slipway-11-22-{(name % 2 == 0 ? "blobs" : "manifests")}", days)
+            ? Foreign($"slipway-11-22-75c910ca-{(name % 2 == 0 ? "blobs" : "manifests")}", days)
             : Foreign($"r{name}", days));
         rule.List[0, 8].Sample(existing =>
         {
@@ -116,7 +129,7 @@ public class S3LifecycleTests
             S3Lifecycle.Holds(once.Rules, Ours).ShouldBeTrue();
         });
 
-        static bool IsForeign(LifecycleRule rule) => !rule.Id.StartsWith("slipway-11-22-", StringComparison.Ordinal);
+        static bool IsForeign(LifecycleRule rule) => !rule.Id.StartsWith("slipway-11-22-75c910ca-", StringComparison.Ordinal);
     }
 
     public static TheoryData<string, LifecycleRule, string?> Rivals => new()
@@ -143,7 +156,7 @@ public class S3LifecycleTests
         { "archive, late", Change(Foreign("x", 30), rule => rule.Transitions = [new LifecycleTransition { Days = 18, StorageClass = S3StorageClass.Glacier }]), null },
         { "classes that can be read", Change(Foreign("x", 30), rule => rule.Transitions = [new LifecycleTransition { Days = 1, StorageClass = S3StorageClass.GlacierInstantRetrieval }, new LifecycleTransition { Days = 1, StorageClass = S3StorageClass.StandardInfrequentAccess }]), null },
         { "another pool", Foreign("slipway-33-blobs", 6, "team/blobs/"), "rule \"slipway-33-blobs\" deletes what begins with \"team/blobs/\" after 6 days, blobs of the cache have to stay 18" },
-        { "ours", Foreign("slipway-11-22-blobs", 1), null },
+        { "ours", Foreign("slipway-11-22-75c910ca-blobs", 1), null },
     };
 
     [Theory, MemberData(nameof(Rivals), DisableDiscoveryEnumeration = true)]

@@ -1,0 +1,120 @@
+using k8s.Models;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using NSubstitute;
+using Slipway.Api;
+using Slipway.Cache;
+using Slipway.Kube;
+using Slipway.Kube.Controllers;
+using Slipway.Pools;
+
+namespace Slipway.Tests.Unit.Pools;
+
+public sealed class PoolLedgerTests
+{
+    private static readonly NamespacedName Ledger = new("builders", "farm-cache-ledger");
+
+    private readonly FakeCluster _cluster = new();
+    private readonly FakeTimeProvider _time = new(PoolWorld.Now);
+    private readonly IReconcileTrigger<V1Alpha1BuilderPool> _trigger = Substitute.For<IReconcileTrigger<V1Alpha1BuilderPool>>();
+    private readonly V1Alpha1BuilderPool _pool;
+    private readonly PoolLedger _ledger;
+
+    public PoolLedgerTests()
+    {
+        var pool = PoolWorld.Pool();
+        _pool = pool with { Spec = pool.Spec with { Cache = new PoolCache { Registry = new PoolRegistryCache { Repository = "r.example.com/cache" } } } };
+        _ledger = new PoolLedger(new FakeStore<V1ConfigMap>(_cluster), _cluster, _trigger, _time, NullLogger<PoolLedger>.Instance);
+    }
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    private CacheUse Use(string name) => new(name, "team-a", "app", "linux/amd64", _time.GetUtcNow());
+
+    [Fact]
+    public async Task Write_OfManyNotes_IsOneConfigMapOfThePools()
+    {
+        foreach (var name in new[] { "a", "b", "c" }) _ledger.Record(_pool, Use(name));
+        _trigger.Received(3).Enqueue(NamespacedName.Of(_pool));
+
+        await WriteAsync();
+
+        var map = _cluster.Find<V1ConfigMap>(Ledger)!;
+        map.Data.Keys.Order().ShouldBe(["a", "b", "c"]);
+        map.Metadata.OwnerReferences.ShouldHaveSingleItem().Uid.ShouldBe(PoolWorld.PoolUid);
+        _ledger.Find(NamespacedName.Of(_pool), "b")!.LastUsed.ShouldBe(PoolWorld.Now);
+    }
+
+    [Fact]
+    public async Task Record_OfWhatSaysNothingNew_WritesNothing()
+    {
+        _ledger.Record(_pool, Use("a"));
+        await WriteAsync();
+        var written = _cluster.Find<V1ConfigMap>(Ledger)!.Metadata.ResourceVersion;
+        _time.Advance(TimeSpan.FromHours(1));
+
+        _ledger.Record(_pool, Use("a"));
+
+        (await WriteAsync()).ShouldBeNull();
+        _cluster.Find<V1ConfigMap>(Ledger)!.Metadata.ResourceVersion.ShouldBe(written);
+    }
+
+    [Fact]
+    public async Task Write_WithinHalfAMinute_Waits()
+    {
+        _ledger.Record(_pool, Use("a"));
+        await WriteAsync();
+        _time.Advance(TimeSpan.FromSeconds(10));
+        _ledger.Record(_pool, Use("b"));
+
+        (await WriteAsync()).ShouldBe(TimeSpan.FromSeconds(20));
+        _cluster.Find<V1ConfigMap>(Ledger)!.Data.ContainsKey("b").ShouldBeFalse();
+        _ledger.Find(NamespacedName.Of(_pool), "b").ShouldNotBeNull("it is known all the same");
+        _time.Advance(TimeSpan.FromSeconds(20));
+        await WriteAsync();
+        _cluster.Find<V1ConfigMap>(Ledger)!.Data.ContainsKey("b").ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task Write_OfWhatIsGone_TakesItOut()
+    {
+        _ledger.Record(_pool, Use("a"));
+        _ledger.Record(_pool, Use("b"));
+        await WriteAsync();
+        _time.Advance(TimeSpan.FromMinutes(1));
+
+        await _ledger.WriteAsync(_pool, ["a", "never-there"], Token);
+
+        _cluster.Find<V1ConfigMap>(Ledger)!.Data.Keys.ShouldBe(["b"]);
+        _ledger.Read(NamespacedName.Of(_pool)).Keys.ShouldBe(["b"]);
+    }
+
+    [Fact]
+    public async Task Write_WhereTheNameIsSomebodyElses_LeavesIt()
+    {
+        var foreign = new V1ConfigMap { ApiVersion = "v1", Kind = "ConfigMap", Metadata = new V1ObjectMeta { Name = Ledger.Name, NamespaceProperty = Ledger.Namespace }, Data = new Dictionary<string, string> { ["mine"] = "1" } };
+        _cluster.Put(foreign);
+        var ledger = new PoolLedger(new FakeStore<V1ConfigMap>(_cluster, map => map.Metadata.Labels is not null), _cluster, _trigger, _time, NullLogger<PoolLedger>.Instance);
+        ledger.Record(_pool, Use("a"));
+
+        await ledger.WriteAsync(_pool, [], Token);
+
+        _cluster.Find<V1ConfigMap>(Ledger)!.Data.Keys.ShouldBe(["mine"]);
+    }
+
+    /// <summary>A ConfigMap can be edited by people.</summary>
+    [Fact]
+    public async Task Read_OfAnEntryThatIsNone_PassesItOver()
+    {
+        _ledger.Record(_pool, Use("a"));
+        await WriteAsync();
+        var map = _cluster.Find<V1ConfigMap>(Ledger)!;
+        map.Data["b"] = "by hand";
+        _cluster.Put(map);
+
+        _ledger.Read(NamespacedName.Of(_pool)).Keys.ShouldBe(["a"]);
+        _ledger.Find(NamespacedName.Of(_pool), "b").ShouldBeNull();
+    }
+
+    private Task<TimeSpan?> WriteAsync() => _ledger.WriteAsync(_pool, [], Token);
+}
