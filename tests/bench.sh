@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # tests/bench.sh [CHAPTER…]: publishes the operator as its image has it, and measures it. Chapters: requests steady
-# starts burst placing farm growth, of which farm brings the local cluster up; all of them where none is named.
+# starts burst placing farm cache growth, of which farm and cache bring the local cluster up; all of them where none is named.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

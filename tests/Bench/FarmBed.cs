@@ -60,16 +60,32 @@ internal sealed class BenchPool : IAsyncDisposable
     public V1Job JobOf(string build) => SeenJobOf(build).Object;
 
     /// <summary>Returns when it is Ready.</summary>
-    public static async Task<BenchPool> CreateAsync(FarmBed bed, string name, params PoolPlatform[] platforms)
+    public static Task<BenchPool> CreateAsync(FarmBed bed, string name, params PoolPlatform[] platforms) => CreateAsync(bed, name, null, platforms);
+
+    /// <summary>With another cache than a registry's, or none of its own.</summary>
+    public static async Task<BenchPool> CreateAsync(FarmBed bed, string name, PoolCache? cache, params PoolPlatform[] platforms)
     {
         var key = new NamespacedName($"bench-{name}-{Guid.NewGuid():N}"[..24], "farm");
         var tenant = await Tenant.CreateAsync(bed.Client, bed.Cluster.Registry, key, key.Namespace);
         var pool = new BenchPool(bed, key, tenant, await tenant.JobsAsync(), await Recording<V1Alpha1ImageBuild>.StartAsync(bed.Client, key.Namespace));
         var wanted = TestPool.Of(bed.Cluster, key);
-        await bed.Client.CreateAsync(wanted with { Spec = wanted.Spec with { Platforms = platforms, Scaling = new PoolScaling { IdleAfter = "10s" } } }, default);
+        if (cache?.S3 is not null) await bed.Client.CreateAsync(Keys(bed, key.Namespace, cache.S3.CredentialsSecretRef!.Name), default);
+        await bed.Client.CreateAsync(wanted with { Spec = wanted.Spec with { Platforms = platforms, Cache = cache ?? wanted.Spec.Cache, Scaling = new PoolScaling { IdleAfter = "10s" } } }, default);
         await pool.UntilAsync("Ready", seen => seen.Status?.ObservedGeneration == seen.Metadata.Generation && seen.Status?.Conditions.IsTrue(Conditions.Ready) is true);
         return pool;
     }
+
+    private static V1Secret Keys(FarmBed bed, string space, string name) => new()
+    {
+        ApiVersion = "v1",
+        Kind = "Secret",
+        Metadata = new V1ObjectMeta { Name = name, NamespaceProperty = space },
+        StringData = new Dictionary<string, string> { ["AWS_ACCESS_KEY_ID"] = bed.Cluster.S3!.AccessKey, ["AWS_SECRET_ACCESS_KEY"] = bed.Cluster.S3.SecretKey },
+    };
+
+    /// <summary>Returns once the build's Job has ended, and with it what writes the cache.</summary>
+    public Task JobEndsAsync(string build) => Wait.UntilAsync($"the Job of {build} has ended", Patience, () => Task.FromResult(_jobs.Seen),
+        seen => seen.Any(job => job.Object.Metadata.Labels[SlipwayApi.BuildLabel] == build && job.Object.Status?.Conditions?.Any(condition => condition.Type is "Complete" or "Failed") is true), TimeSpan.FromMilliseconds(50));
 
     public async ValueTask DisposeAsync()
     {

@@ -5,6 +5,7 @@ using Slipway.Builds;
 using Slipway.Kube;
 using Slipway.Kube.Client;
 using Slipway.Runner;
+using Slipway.S3;
 using Slipway.Tests.E2E;
 
 namespace Slipway.Bench;
@@ -24,8 +25,9 @@ internal sealed class PlainBuild : IAsyncDisposable
     private readonly string _folder;
     private readonly BuildDescription _description;
     private readonly BuildctlFiles _files;
+    private readonly CacheAccess? _cache;
 
-    private PlainBuild(string folder, BuildDescription description, BuildctlFiles files) => (_folder, _description, _files) = (folder, description, files);
+    private PlainBuild(string folder, BuildDescription description, BuildctlFiles files, CacheAccess? cache) => (_folder, _description, _files, _cache) = (folder, description, files, cache);
 
     private string Context => Path.Combine(_folder, "context");
 
@@ -41,19 +43,27 @@ internal sealed class PlainBuild : IAsyncDisposable
         await WriteAsync(folder, new Dictionary<string, byte[]> { [ConfigFile] = push.Data[DockerConfigKey] });
         if (told.Output.Ca is { } ca) await File.WriteAllTextAsync(Path.Combine(folder, "registry-ca.crt"), ca);
         Directory.CreateDirectory(Path.Combine(folder, "context"));
+        var keys = Path.Combine(folder, "keys");
+        if (told.Cache?.S3 is not null) await WriteAsync(keys, (await client.GetAsync<V1Secret>(new NamespacedName(space, told.Cache.CredentialsSecret!), default)).Data);
+        var cache = told.Cache is null ? null : new CacheAccess(told.Cache) { Keys = told.Cache.S3 is null ? null : await S3KeySource.ReadAsync(keys, default) };
         return new PlainBuild(
             folder,
             told with { Builder = told.Builder with { TlsDirectory = tls }, ContextDirectory = Path.Combine(folder, "context") },
-            new BuildctlFiles { Metadata = Path.Combine(folder, "metadata.json"), Ref = Path.Combine(folder, "ref"), RegistryCa = told.Output.Ca is null ? null : Path.Combine(folder, "registry-ca.crt") });
+            new BuildctlFiles { Metadata = Path.Combine(folder, "metadata.json"), Ref = Path.Combine(folder, "ref"), RegistryCa = told.Output.Ca is null ? null : Path.Combine(folder, "registry-ca.crt") },
+            cache);
     }
 
-    /// <summary>Seconds from the start of buildctl until it has ended, the image pushed by its digest.</summary>
-    public async Task<double> TimeAsync(string dockerfile)
+    /// <summary>
+    /// Seconds from the start of buildctl until it has ended, the image pushed by its digest. The Job writes the cache afterwards; in one
+    /// solve, as others do it, push and cache end together.
+    /// </summary>
+    public async Task<double> TimeAsync(string dockerfile, bool withCacheInOneSolve = false)
     {
         await File.WriteAllTextAsync(Path.Combine(Context, BuildDefaults.Dockerfile), dockerfile);
         string[] environment = ["-i", $"PATH={Environment.GetEnvironmentVariable("PATH")}", $"HOME={_folder}", $"DOCKER_CONFIG={_folder}"];
+        var solve = new Solve { Build = _description, Files = _files, Environment = new Dictionary<string, string>(), Cache = _cache };
         var started = Stopwatch.GetTimestamp();
-        await Shell.RunAsync("env", [.. environment, Buildctl, .. BuildctlArgs.Of(_description, commit: null, _files)]);
+        await Shell.RunAsync("env", [.. environment, Buildctl, .. BuildctlArgs.Of(solve), .. withCacheInOneSolve ? CacheArgs.Export(_cache!, _description.Output) : []]);
         return Stopwatch.GetElapsedTime(started).TotalSeconds;
     }
 

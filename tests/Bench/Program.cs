@@ -21,6 +21,7 @@ if (Wanted("starts")) await Starts.RunAsync(report);
 if (Wanted("burst")) await Burst.RunAsync(report);
 if (Wanted("placing")) Placing.Run(report);
 if (Wanted("farm")) await Farm.RunAsync(report);
+if (Wanted("cache")) await Caches.RunAsync(report);
 if (Wanted("growth")) growth = await Growth.RunAsync(report);
 
 Console.WriteLine($"\n{Docs.Table(report)}");
