@@ -79,12 +79,7 @@ internal static class AttemptsProgress
     private static BuildJob? Find(List<BuildJob> jobs, string role, string? platform, int number) =>
         jobs.FirstOrDefault(job => job.Role == role && job.Platform == platform && job.Attempt == number);
 
-    /// <summary>The container's own end, before anybody saw it.</summary>
-    private static DateTimeOffset? EndOf(BuildJob? job)
-    {
-        var ended = job?.Pods.Select(pod => JobContainers.EndOf(pod, JobContainers.Runner)?.FinishedAt).FirstOrDefault(time => time is not null);
-        return ended is { } time ? new DateTimeOffset(time.ToUniversalTime()) : job?.FinishedAt;
-    }
+    private static DateTimeOffset? EndOf(BuildJob? job) => job?.EndOf(JobContainers.Runner) ?? job?.FinishedAt;
 
     private static DateTimeOffset? Utc(DateTime? time) => time is { } known ? new DateTimeOffset(DateTime.SpecifyKind(known, DateTimeKind.Utc)) : null;
 }

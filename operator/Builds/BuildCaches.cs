@@ -34,25 +34,22 @@ internal static class BuildCaches
         };
     }
 
-    /// <summary>
-    /// What was read, told by the pass that writes the result to status, and what was written, told as long as the Job is there: there is no
-    /// status for it, and the ledger notes nothing twice.
-    /// </summary>
+    /// <summary>What was read and what was written, told as long as the Job is there: the ledger notes nothing twice, and after a crash nothing is lost.</summary>
     public static IReadOnlyList<CacheUse> Uses(BuildState state) =>
         state.Snapshot.Pool?.Spec.Cache is null ? [] : [.. state.Platforms.SelectMany(platform => Read(state, platform).Concat(Written(state, platform)))];
 
     private static IEnumerable<CacheUse> Read(BuildState state, PlatformState platform)
     {
-        if (platform is not { Job: not null, Result: { Failure: null, Cache: { } cache }, Before.Phase: not PlatformPhases.Succeeded } || cache.Problem?.Kind == CacheProblemKind.CredentialsMissing) yield break;
-        yield return Use(state, platform.Platform, state.Build.Metadata.NamespaceProperty, CacheNames.Scope(state.Spec)) with { Ratio = cache.Steps == 0 ? null : cache.Cached / (double)cache.Steps };
-        foreach (var source in state.Spec.Cache?.Import ?? []) yield return Use(state, platform.Platform, NamespaceOf(state, source), source.Scope);
+        if (platform is not { Job: { } job, Succeeded: true } || PlatformProgress.Status(platform, state).Cache is not { Steps: { } steps, Cached: { } cached } cache || cache.Problem?.Reason == Reasons.CacheCredentialsMissing) yield break;
+        var at = job.EndOf(JobContainers.Runner) ?? state.Now;
+        yield return Use(platform.Platform, state.Build.Metadata.NamespaceProperty, CacheNames.Scope(state.Spec), at) with { Ratio = steps == 0 ? null : cached / (double)steps };
+        foreach (var source in state.Spec.Cache?.Import ?? []) yield return Use(platform.Platform, NamespaceOf(state, source), source.Scope, at);
     }
 
     private static IEnumerable<CacheUse> Written(BuildState state, PlatformState platform) => platform.Export is not { Written: true } ? []
-        : [Use(state, platform.Platform, state.Build.Metadata.NamespaceProperty, CacheNames.Scope(state.Spec)) with { Exported = true }];
+        : [Use(platform.Platform, state.Build.Metadata.NamespaceProperty, CacheNames.Scope(state.Spec), platform.Job?.EndOf(JobContainers.Cache) ?? state.Now) with { Exported = true }];
 
-    private static CacheUse Use(BuildState state, Platform platform, string space, string scope) =>
-        new(CacheNames.Name(space, scope, platform), space, scope, platform.ToString(), state.Now);
+    private static CacheUse Use(Platform platform, string space, string scope, DateTimeOffset at) => new(CacheNames.Name(space, scope, platform), space, scope, platform.ToString(), at);
 
     private static string NamespaceOf(BuildState state, CacheSource source) => string.IsNullOrEmpty(source.Namespace) ? state.Build.Metadata.NamespaceProperty : source.Namespace;
 

@@ -118,6 +118,10 @@ internal sealed record BuildJob(V1Job Job, IReadOnlyList<V1Pod> Pods)
     /// <summary>A pod that waits for an image or a node would wait on, and has no log.</summary>
     public bool NeverStarted => Pods.All(pod => pod.Status?.Phase is null or "Pending");
 
+    /// <summary>When a container of its pod ended, before anybody saw it; null where it has not.</summary>
+    public DateTimeOffset? EndOf(string container) =>
+        Pods.Select(pod => JobContainers.EndOf(pod, container)?.FinishedAt).FirstOrDefault(time => time is not null) is { } ended ? new DateTimeOffset(ended.ToUniversalTime()) : null;
+
     /// <summary>When the Job controller saw the end of it; null while it runs.</summary>
     public DateTimeOffset? FinishedAt => FinishedCondition is { } ended
         ? new DateTimeOffset((ended.LastTransitionTime ?? Job.Metadata.CreationTimestamp ?? default).ToUniversalTime())

@@ -24,8 +24,8 @@ internal sealed partial class Mask(Story story)
     private string Spaces(string text) =>
         text.Replace(story.Builders, "builders", StringComparison.Ordinal).Replace(story.Tenant, "team", StringComparison.Ordinal);
 
-    /// <summary>Hashes of uids and authorities: in names eight digits in the middle and sixteen at the end, in annotations alone.</summary>
-    [GeneratedRegex("(?<=-)([0-9a-f]{8}(?=-)|[0-9a-f]{16}(?![0-9a-z]))|^([0-9a-f]{8}|[0-9a-f]{16})$")]
+    /// <summary>Hashes of uids, authorities and namespaces: in names eight digits in the middle and twelve or sixteen at the end, in annotations alone.</summary>
+    [GeneratedRegex("(?<=-)([0-9a-f]{8}(?=-)|([0-9a-f]{12}|[0-9a-f]{16})(?![0-9a-z]))|^([0-9a-f]{8}|[0-9a-f]{16})$")]
     private static partial Regex Made();
 
     [GeneratedRegex("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")]

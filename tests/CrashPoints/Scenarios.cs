@@ -30,6 +30,7 @@ internal static class Scenarios
         ["retire"] = new(RetireAsync),
         ["change"] = new(ChangeAsync),
         ["leftover"] = new(LeftoverAsync),
+        ["cache"] = new(CacheAsync),
     };
 
     /// <summary>A pool, a build, two platforms, publish, and all of the build once more.</summary>
@@ -135,6 +136,37 @@ internal static class Scenarios
         await stage.Story.EditAsync(build, new JsonObject { ["spec"] = new JsonObject { ["ttlAfterFinished"] = "0s" } });
         await stage.CollectUntilAsync("it is gone", async () => (await stage.Player.ListAsync<V1Alpha1ImageBuild>(stage.Story.Tenant)).Count == 0);
         await stage.EndAsync();
+    }
+
+    /// <summary>A cache in a bucket: a Job sees that it goes, the ledger that it is used; another spec of it has a Job of its own.</summary>
+    private static async Task CacheAsync(Stage stage)
+    {
+        await stage.StartOperatorAsync();
+        await stage.FarmAsync();
+        await stage.EditPoolAsync(Bucket("336h"));
+        await ExpireAsync(stage);
+        var build = await stage.Story.CreateInlineBuildAsync("hello");
+        await BuildAsync(stage, build, 'a');
+        await Eventually.SoAsync("the ledger knows of it", () => stage.Player.ListAsync<V1ConfigMap>(stage.Story.Builders), maps => maps.Any(map => map.Metadata.Name == "farm-cache-ledger" && map.Data is { Count: 1 }));
+        await stage.SameAsync("it is built, and noted");
+
+        await stage.EditPoolAsync(Bucket("100h"));
+        await ExpireAsync(stage);
+        await stage.SameAsync("its time is another");
+        await stage.EndAsync();
+    }
+
+    private static JsonObject Bucket(string ttl) => new()
+    {
+        ["cache"] = new JsonObject { ["ttl"] = ttl, ["s3"] = new JsonObject { ["bucket"] = "acme-cache", ["region"] = "us-east-1" } },
+    };
+
+    /// <summary>The Job that has not ended, once what there was before is gone.</summary>
+    private static async Task ExpireAsync(Stage stage)
+    {
+        await stage.CollectUntilAsync("the Job is there alone", async () => await stage.Player.ListAsync<V1Job>(stage.Story.Builders) is [{ Status.Conditions: null or { Count: 0 } }]);
+        await stage.RunAsync((await stage.Player.ListAsync<V1Job>(stage.Story.Builders)).Single(), new RunResult { Expiry = new ExpiryResult { Means = ExpiryResult.Lifecycle, Complete = true } });
+        await stage.PoolAsync("says so", pool => pool.Status?.Conditions.IsTrue(Conditions.CacheExpiryApplied) is true);
     }
 
     /// <summary>Cancelled while it builds: its Job goes first.</summary>

@@ -49,7 +49,7 @@ internal sealed class World
 
     private JsonNode? Masked(JsonNode? node, string field) => node switch
     {
-        JsonObject map => new JsonObject(map.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => KeyValuePair.Create(pair.Key, Masked(pair.Value, pair.Key)))),
+        JsonObject map => new JsonObject(map.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => KeyValuePair.Create(_mask.Name(pair.Key), Masked(pair.Value, pair.Key)))),
         JsonArray list => new JsonArray([.. list.Select(item => Masked(item, field))]),
         JsonValue when field is "duration" or "queued" => "<duration>",
         JsonValue value when field == "activeDeadlineSeconds" => Mask.RoundUp((int)value),
