@@ -155,7 +155,7 @@ internal sealed record PoolCache
     /// <summary>Max: the result of every step is kept. Min: of those alone that are in the image. Default Max.</summary>
     public string? Mode { get; init; }
 
-    /// <summary>How long a cache stays that no build writes any more. 1h to 8760h. Default 336h.</summary>
+    /// <summary>How long a cache stays that no build uses any more; in a bucket, which knows only of writes, that none writes. 1h to 8760h. Default 336h.</summary>
     public string? Ttl { get; init; }
 
     /// <summary>When builds write the cache. Always; OnMiss: when a step was not in it, or half of its ttl has passed since it was written; Never. A build may want less for itself. Default Always.</summary>
@@ -173,7 +173,7 @@ internal sealed record PoolCache
 
 internal sealed record PoolRegistryCache
 {
-    /// <summary>host/path of the one repository in which each cache has a tag: namespace, scope and platform with a hash.</summary>
+    /// <summary>host/path of the one repository in which each cache has a tag: namespace, scope and platform with a hash. Clusters need different ones.</summary>
     public string Repository { get; init; } = "";
 
     /// <summary>A kubernetes.io/dockerconfigjson Secret, looked for in the namespace of the build. Absent there: the build runs without this cache and says so.</summary>

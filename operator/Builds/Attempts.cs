@@ -71,7 +71,7 @@ internal static class AttemptReading
                     Told = told,
                     NotBefore = failed is [.., var last] ? RetryPolicy.NextAt(last, snapshot.Build.Metadata.Uid) : null,
                     // On a node that does not answer a deletion changes nothing, and as long as a publish Job is there others know of it.
-                    LeftBehind = [.. jobs.Where(earlier => earlier.Attempt < attempt && earlier.Live && !earlier.Deleting && !(earlier.NodeLost && earlier.MayPublish(snapshot.Now)))],
+                    LeftBehind = [.. jobs.Where(earlier => earlier.Attempt < attempt && earlier is { Live: true, Deleting: false, WritesCache: false } && !(earlier.NodeLost && earlier.MayPublish(snapshot.Now)))],
                 };
             }
 

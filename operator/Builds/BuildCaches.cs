@@ -43,7 +43,7 @@ internal static class BuildCaches
         if (platform is not { Job: { } job, Succeeded: true } || PlatformProgress.Status(platform, state).Cache is not { Steps: { } steps, Cached: { } cached } cache || cache.Problem?.Reason == Reasons.CacheCredentialsMissing) yield break;
         var at = job.EndOf(JobContainers.Runner) ?? state.Now;
         yield return Use(platform.Platform, state.Build.Metadata.NamespaceProperty, CacheNames.Scope(state.Spec), at) with { Ratio = steps == 0 ? null : cached / (double)steps };
-        foreach (var source in state.Spec.Cache?.Import ?? []) yield return Use(platform.Platform, NamespaceOf(state, source), source.Scope, at);
+        foreach (var source in state.Spec.Cache?.Import ?? []) yield return Use(platform.Platform, NamespaceOf(state, source), source.Scope, at) with { OfAnother = true };
     }
 
     private static IEnumerable<CacheUse> Written(BuildState state, PlatformState platform) => platform.Export is not { Written: true } ? []

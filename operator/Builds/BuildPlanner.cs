@@ -46,11 +46,16 @@ internal static class BuildPlanner
     /// <summary>What every plan has beside its own.</summary>
     private static BuildPlan Rounded(BuildPlan plan, BuildState state) => plan with
     {
-        Deletes = [.. plan.Deletes, .. plan.Status.CompletedAt is null ? state.Roles.SelectMany(role => role.LeftBehind).Except(plan.Deletes) : []],
+        Deletes = [.. plan.Deletes, .. LeftOver(plan, state).Except(plan.Deletes)],
+        MaterialsToDelete = plan.MaterialsToDelete == BuildMaterials.None && state.OutdatedAndDone.Count > 0 ? BuildMaterials.Of(state.Build, state.OutdatedAndDone) : plan.MaterialsToDelete,
         RequeueAfter = Earliest(Earliest(plan.RequeueAfter, NextLook(state, plan)), plan.Status.CompletedAt is null ? null : LifeLeft(state, plan)),
         Outcomes = JobOutcomes.Of(state),
         CacheUses = BuildCaches.Uses(state),
     };
+
+    /// <summary>Of attempts before this one, and of a spec before this one that was still writing its cache when this one began.</summary>
+    private static IEnumerable<BuildJob> LeftOver(BuildPlan plan, BuildState state) =>
+        [.. plan.Status.CompletedAt is null ? state.Roles.SelectMany(role => role.LeftBehind) : [], .. state.OutdatedAndDone];
 
     /// <summary>Its Jobs are going with it; a new one would only be in the way.</summary>
     private static BuildPlan? Deleted(BuildState state) => state.Build.Metadata.DeletionTimestamp is null ? null : new BuildPlan
@@ -85,8 +90,8 @@ internal static class BuildPlanner
     /// <summary>The spec has changed: what runs for the old one ends first, so that an old publish cannot come after a new one.</summary>
     private static BuildPlan? ReplaceOlder(BuildState state)
     {
-        // What writes the cache has put its tags, and does nobody harm.
-        var going = state.Outdated.Where(job => !(state.Now >= job.GoneBy) && !job.WritesCache).ToList();
+        // What writes the cache has put its tags, and does nobody harm; once the new has begun, that it ends stops nothing either.
+        var going = state.Outdated.Where(job => !(state.Now >= job.GoneBy) && !job.WritesCache && !(state.HasBegun && job.Finished)).ToList();
         if (going.Count == 0) return null;
         // A publish Job may have put some of its tags: it is left to put the others.
         var deletes = going.Where(job => !job.Deleting && !job.MayPublish(state.Now)).ToList();

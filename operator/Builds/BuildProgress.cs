@@ -14,17 +14,22 @@ internal static class BuildProgress
     /// </summary>
     public static ImageBuildStatus Unchanged(BuildState state)
     {
-        var platforms = state.Before.Platforms is null ? null : state.Platforms.Select(platform => PlatformProgress.Status(platform, state)).ToList();
-        var told = platforms is not null && platforms.Zip(state.Before.Platforms!).Any(pair => pair.First.Cache?.Problem != pair.Second.Cache?.Problem);
+        var platforms = state.Before.Platforms?.Select(before => WithProblem(before, state)).ToList();
+        var told = platforms is not null && !platforms.SequenceEqual(state.Before.Platforms!);
         var before = (state.Before.Conditions ?? []).Select(condition => new Condition(condition.Type, condition.Status, condition.Reason, condition.Message));
+        // The first of a type counts. A pool that is gone, or has no cache any more, says nothing of it.
+        var health = told ? CacheHealth.Condition(state.Snapshot.Pool, platforms!) : null;
         return state.Before with
         {
             ObservedGeneration = state.Build.Metadata.Generation,
             Platforms = told ? platforms : state.Before.Platforms,
-            // The first of a type counts.
-            Conditions = Conditions.Merge(state.Before.Conditions, told ? before.Prepend(CacheHealth.Condition(state.Snapshot.Pool, platforms!)!) : before, state.Build.Metadata.Generation, state.Now),
+            Conditions = Conditions.Merge(state.Before.Conditions, health is null ? before : before.Prepend(health), state.Build.Metadata.Generation, state.Now),
         };
     }
+
+    /// <summary>Of a platform that has ended nothing else changes any more. The same object where nothing does.</summary>
+    private static PlatformBuildStatus WithProblem(PlatformBuildStatus before, BuildState state) =>
+        state.Platforms.FirstOrDefault(platform => platform.Platform.ToString() == before.Platform) is { } platform ? PlatformProgress.WithExport(before, platform.Export) : before;
 
     public static ImageBuildStatus Waiting(BuildState state, string phase, string reason, string message) =>
         Base(state) with { Phase = phase, Conditions = InProgress(state, reason, message) };

@@ -109,8 +109,8 @@ internal sealed record BuildJob(V1Job Job, IReadOnlyList<V1Pod> Pods)
 
     public bool Live => !Finished;
 
-    /// <summary>The build of this Job is done and told; what still runs in its pod writes the cache, and nobody waits for it.</summary>
-    public bool WritesCache => Live && !Deleting && !NodeLost && Pods.Any(pod => pod.Status?.Phase == "Running" && JobContainers.EndOf(pod, JobContainers.Runner) is { ExitCode: 0 });
+    /// <summary>What this Job is for is done, well or badly; what still runs in its pod writes the cache, or is about to end, and nobody waits for it.</summary>
+    public bool WritesCache => Live && !Deleting && !NodeLost && Pods.Any(pod => pod.Status?.Phase == "Running" && JobContainers.EndOf(pod, JobContainers.Runner) is not null);
 
     /// <summary>The pod tells it first, the Job controller a moment later.</summary>
     public bool Finished => FinishedCondition is not null || (Pods.Count > 0 && Pods.All(pod => pod.Status?.Phase is "Succeeded" or "Failed"));

@@ -33,6 +33,12 @@ internal sealed record BuildState
     /// <summary>Jobs of a spec before this one, which end before anything else begins.</summary>
     public IReadOnlyList<BuildJob> Outdated { get; init; } = [];
 
+    /// <summary>Something of this spec has been started.</summary>
+    public bool HasBegun => Current.Count > 0 || Before.StartedAt is not null;
+
+    /// <summary>Those of them that were let go on, for their cache, and have ended since.</summary>
+    public IReadOnlyList<BuildJob> OutdatedAndDone => HasBegun ? [.. Outdated.Where(job => job is { Finished: true, Deleting: false })] : [];
+
     public V1Alpha1ImageBuild Build => Snapshot.Build;
 
     public ImageBuildSpec Spec => Snapshot.Build.Spec;

@@ -22,7 +22,6 @@ internal sealed class JobResult(BuildOptions options, DateTimeOffset now)
             JobRoles.Build => ResultKind.Pushed,
             _ => ResultKind.Published,
         };
-        if (job.Pods.Any(pod => now < ClosesBy(pod))) return null;
         foreach (var pod in job.Pods)
         {
             if (Reported(pod, wanted) is { } result) return result;
@@ -37,7 +36,7 @@ internal sealed class JobResult(BuildOptions options, DateTimeOffset now)
     {
         if (job.Pods.Count == 0) return (job.FinishedAt + StoreLag) ?? (job.Created + options.UnschedulableAfter);
         var pod = Newest(job.Pods);
-        if ((Overdue(pod) ?? ClosesBy(pod)) is { } overdue) return overdue;
+        if (Overdue(pod) is { } overdue) return overdue;
         if (Waiting(pod) is not null) return ScheduledAt(pod) + options.NotStartedAfter;
         return Unschedulable(pod) is { } since ? since + options.UnschedulableAfter : null;
     }
@@ -109,15 +108,18 @@ internal sealed class JobResult(BuildOptions options, DateTimeOffset now)
     }
 
     /// <summary>How writing the cache ended; null as long as it has not, and where nobody was to write one.</summary>
-    public static CacheExportResult? ExportOf(BuildJob job) =>
-        job.Pods.Select(pod => RunnerResult.Of(pod, JobContainers.Cache)?.CacheExport).FirstOrDefault(export => export is not null && ResultCheck.IsSound(export));
+    public static CacheExportResult? ExportOf(BuildJob job) => job.Pods.Select(ExportOf).FirstOrDefault(export => export is not null);
 
-    /// <summary>
-    /// After a failure there is no cache to write, and the container that would have ends by itself: a Job that is judged before that
-    /// is deleted for running still, and its log with it.
-    /// </summary>
-    private static DateTimeOffset? ClosesBy(V1Pod pod) =>
-        pod.Status?.Phase == "Running" && Terminated(pod) is { ExitCode: not 0, FinishedAt: { } ended } ? new DateTimeOffset(ended.ToUniversalTime()) + StoreLag : null;
+    private static CacheExportResult? ExportOf(V1Pod pod)
+    {
+        if (RunnerResult.Of(pod, JobContainers.Cache)?.CacheExport is { } export && ResultCheck.IsSound(export)) return export;
+        if (JobContainers.EndOf(pod, JobContainers.Cache) is { } ended) return NotWritten($"its container ended with exit code {ended.ExitCode} ({ended.Reason}) and left no result.");
+        // Its time was over, or its node wanted it gone.
+        var wasThere = pod.Spec?.Containers?.Any(container => container.Name == JobContainers.Cache) is true;
+        return wasThere && pod.Status?.Phase == "Failed" && Terminated(pod) is { ExitCode: 0 } ? NotWritten($"the pod was ended before ({pod.Status.Reason}).") : null;
+    }
+
+    private static CacheExportResult NotWritten(string why) => new() { Problem = new CacheProblem(CacheProblemKind.NotWritten, $"The build's cache was not written: {why}") };
 
     private static V1ContainerStateTerminated? Terminated(V1Pod pod) => JobContainers.EndOf(pod, JobContainers.Runner);
 

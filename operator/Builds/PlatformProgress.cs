@@ -80,7 +80,7 @@ internal static class PlatformProgress
     };
 
     /// <summary>A cache that was written without trouble says nothing: that is what everybody takes for granted, and no status is written for it.</summary>
-    private static PlatformBuildStatus WithExport(PlatformBuildStatus status, CacheExportResult? export) =>
+    public static PlatformBuildStatus WithExport(PlatformBuildStatus status, CacheExportResult? export) =>
         export is null || status.Cache is not { } cache || CacheHealth.AfterExport(cache.Problem, export) is var problem && problem == cache.Problem ? status
         : status with { Cache = cache with { Problem = problem } };
 }

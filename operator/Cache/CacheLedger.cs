@@ -21,6 +21,9 @@ internal sealed record CacheEntry
 
     /// <summary>Cached steps over all of the last build that differed in it, two decimals.</summary>
     public string? Ratio { get; init; }
+
+    /// <summary>When that build ended: what a Job of an older one still tells is no news.</summary>
+    public DateTimeOffset? RatioAt { get; init; }
 }
 
 /// <summary>A build's use of a cache, under its name: the tag, or the manifest's in a bucket.</summary>
@@ -31,6 +34,9 @@ internal sealed record CacheUse(string Name, string Namespace, string Scope, str
 
     /// <summary>Null where nothing was counted.</summary>
     public double? Ratio { get; init; }
+
+    /// <summary>True where it is another's, which the build only reads.</summary>
+    public bool OfAnother { get; init; }
 }
 
 /// <summary>
@@ -39,8 +45,11 @@ internal sealed record CacheUse(string Name, string Namespace, string Scope, str
 /// </summary>
 internal static class CacheLedger
 {
-    /// <summary>Of a ConfigMap's megabyte, with room: beyond it the caches that were not used for longest go before their time.</summary>
-    public const int MostEntries = 3000;
+    /// <summary>A ConfigMap takes a megabyte. Beyond this, the caches that were not used for longest go before their time.</summary>
+    public const int RoomForUse = 600 * 1024;
+
+    /// <summary>Beyond this, they are forgotten, whether or not somebody could delete them.</summary>
+    public const int Room = 800 * 1024;
 
     private const double WorthWriting = 0.1;
 
@@ -71,7 +80,8 @@ internal static class CacheLedger
         var entry = before ?? new CacheEntry { Namespace = use.Namespace, Scope = use.Scope, Platform = use.Platform, LastUsed = use.At };
         if (use.At - entry.LastUsed >= Grain(ttl)) entry = entry with { LastUsed = use.At };
         if (use.Exported && (entry.LastExport is not { } last || use.At - last >= Grain(ttl))) entry = entry with { LastExport = use.At };
-        if (use.Ratio is { } ratio && (RatioOf(entry) is not { } known || Math.Abs(ratio - known) >= WorthWriting)) entry = entry with { Ratio = ratio.ToString("0.00", CultureInfo.InvariantCulture) };
+        if (use.Ratio is { } ratio && !(use.At <= entry.RatioAt) && (RatioOf(entry) is not { } known || Math.Abs(ratio - known) >= WorthWriting))
+            entry = entry with { Ratio = ratio.ToString("0.00", CultureInfo.InvariantCulture), RatioAt = use.At };
         return entry == before ? null : entry;
     }
 
@@ -81,12 +91,31 @@ internal static class CacheLedger
     /// <summary>A hot cache that nothing has missed is written all the same before half of its time is over, and so never goes.</summary>
     public static bool IsExportDue(CacheEntry? entry, TimeSpan ttl, DateTimeOffset now) => entry?.LastExport is not { } last || now - last >= ttl / 2;
 
-    /// <summary>Those that nobody has used for their time, and those beyond the most that are kept; the longest unused first.</summary>
+    /// <summary>Those that nobody has used for their time, and those for which there is no room; the longest unused first.</summary>
     public static IReadOnlyList<string> Unused(IReadOnlyDictionary<string, CacheEntry> entries, TimeSpan ttl, DateTimeOffset now)
     {
-        var byAge = entries.OrderBy(entry => entry.Value.LastUsed).ThenBy(entry => entry.Key, StringComparer.Ordinal).ToList();
+        var byAge = ByAge(entries);
         var overdue = byAge.TakeWhile(entry => GoesAt(entry.Value, ttl) <= now).Count();
-        return [.. byAge.Take(Math.Max(overdue, byAge.Count - MostEntries)).Select(entry => entry.Key)];
+        return [.. byAge.Take(Math.Max(overdue, TooMany(byAge, RoomForUse))).Select(entry => entry.Key)];
+    }
+
+    /// <summary>Those of which nothing can be left, or that nobody could delete for twice their time, and those for which there is no room at all.</summary>
+    public static IReadOnlyList<string> Forgettable(IReadOnlyDictionary<string, CacheEntry> entries, TimeSpan ttl, DateTimeOffset now)
+    {
+        var byAge = ByAge(entries);
+        var old = byAge.TakeWhile(entry => GoesAt(entry.Value, ttl * 2) <= now).Count();
+        return [.. byAge.Take(Math.Max(old, TooMany(byAge, Room))).Select(entry => entry.Key)];
+    }
+
+    private static List<KeyValuePair<string, CacheEntry>> ByAge(IReadOnlyDictionary<string, CacheEntry> entries) =>
+        [.. entries.OrderBy(entry => entry.Value.LastUsed).ThenBy(entry => entry.Key, StringComparer.Ordinal)];
+
+    /// <summary>How many of the oldest have to go so that the others fit.</summary>
+    private static int TooMany(List<KeyValuePair<string, CacheEntry>> byAge, int room)
+    {
+        var (fit, bytes) = (byAge.Count, 0);
+        while (fit > 0 && (bytes += byAge[fit - 1].Key.Length + Write(byAge[fit - 1].Value).Length) <= room) fit--;
+        return fit;
     }
 
     /// <summary>When the first of them has not been used for its time; null where there is none.</summary>

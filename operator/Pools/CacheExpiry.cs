@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using k8s.Models;
 using Microsoft.Extensions.Logging;
 using Slipway.Api;
+using Slipway.Cache;
 using Slipway.JobPods;
 using Slipway.Kube;
 using Slipway.Kube.Client;
@@ -12,7 +13,8 @@ using Slipway.Runner;
 namespace Slipway.Pools;
 
 /// <summary>The Jobs that make caches go: what stores know of them, and how they are made, one at a time for each bucket.</summary>
-internal sealed partial class CacheExpiry(IStore<V1Job> jobs, IStore<V1Pod> pods, PoolLedger ledger, IKubeClient client, Deleter deleter, JobOptions options, TimeProvider time, ILogger<CacheExpiry> logger)
+internal sealed partial class CacheExpiry(
+    IStore<V1Job> jobs, IStore<V1Pod> pods, IStore<V1Alpha1BuilderPool> pools, PoolLedger ledger, IKubeClient client, Deleter deleter, JobOptions options, TimeProvider time, ILogger<CacheExpiry> logger)
 {
     /// <summary>Indexes: the pool's uid, and the Job's, by whom a Job or pod of an expiry is owned; the bucket that a Job works on.</summary>
     public const string OwnerIndex = "expiryOwner";
@@ -34,8 +36,8 @@ internal sealed partial class CacheExpiry(IStore<V1Job> jobs, IStore<V1Pod> pods
     public ExpirySnapshot Observe(V1Alpha1BuilderPool pool) => new()
     {
         Options = options,
-        Jobs = [.. jobs.ByIndex(OwnerIndex, pool.Metadata.Uid).Where(job => !deleter.HasDeleted(job.Metadata.Uid)).Select(WithResult)],
-        Ledger = ledger.Read(NamespacedName.Of(pool)),
+        Jobs = [.. jobs.ByIndex(OwnerIndex, pool.Metadata.Uid).Select(WithResult)],
+        Ledger = LedgerOf(pool),
         BucketTaken = pool.Spec.Cache is { } cache && (cache.S3 is not null || cache.Registry is not null) && IsTaken(PoolExpiry.BucketOf(cache), pool.Metadata.Uid),
     };
 
@@ -44,11 +46,15 @@ internal sealed partial class CacheExpiry(IStore<V1Job> jobs, IStore<V1Pod> pods
     {
         foreach (var job in plan.Deletes)
         {
-            if (await deleter.DeleteAsync(job, PropagationPolicy.Background, cancellationToken)) LogDeleted(NamespacedName.Of(job));
+            // One that runs stays visible until its pod is gone: nothing new starts beside it.
+            if (await deleter.DeleteAsync(job.Job, job.Live ? PropagationPolicy.Foreground : PropagationPolicy.Background, cancellationToken)) LogDeleted(NamespacedName.Of(job.Job));
         }
 
-        if (plan.Create is { } wanted && Take(BucketOf(wanted).Single(), pool.Metadata.Uid)) await CreateAsync(wanted, cancellationToken);
-        return await ledger.WriteAsync(pool, plan.Forgotten, cancellationToken);
+        var again = await ledger.WriteAsync(pool, plan.Forgotten, cancellationToken);
+        if (plan.Create is not { } wanted) return again;
+        if (!Take(BucketOf(wanted).Single(), pool.Metadata.Uid)) return again < PoolExpiry.BucketPoll ? again : PoolExpiry.BucketPoll;
+        await CreateAsync(wanted, cancellationToken);
+        return again;
     }
 
     public void Forget(NamespacedName pool) => ledger.Forget(pool);
@@ -67,11 +73,35 @@ internal sealed partial class CacheExpiry(IStore<V1Job> jobs, IStore<V1Pod> pods
     }
 
     private ExpiryJob WithResult(V1Job job) =>
-        new(job, pods.ByIndex(OwnerIndex, job.Metadata.Uid).Select(pod => RunnerResult.Of(pod, JobContainers.Runner)).FirstOrDefault(result => result is not null));
+        new(job, pods.ByIndex(OwnerIndex, job.Metadata.Uid).Select(pod => RunnerResult.Of(pod, JobContainers.Runner)).FirstOrDefault(result => result is not null))
+        {
+            Deleted = deleter.HasDeleted(job.Metadata.Uid),
+        };
 
+    /// <summary>A tag says nothing of pools: what another one with the same repository uses is in use.</summary>
+    private Dictionary<string, CacheEntry> LedgerOf(V1Alpha1BuilderPool pool)
+    {
+        var own = ledger.Read(NamespacedName.Of(pool));
+        if (pool.Spec.Cache is not { Registry: not null } cache || own.Count == 0) return own;
+        var place = PoolExpiry.BucketOf(cache);
+        foreach (var other in pools.List().Where(other => other.Metadata.Uid != pool.Metadata.Uid && other.Spec.Cache is { Registry: not null } shared && PoolExpiry.BucketOf(shared) == place))
+        {
+            foreach (var (name, entry) in ledger.Read(NamespacedName.Of(other)))
+            {
+                if (own.TryGetValue(name, out var mine) && mine.LastUsed < entry.LastUsed) own[name] = mine with { LastUsed = entry.LastUsed };
+            }
+        }
+
+        return own;
+    }
+
+    /// <summary>By a Job of a pool, not one that somebody else has labelled so, and not for longer than it can take.</summary>
     private bool IsTaken(string bucket, string poolUid) =>
         (_turns.TryGetValue(bucket, out var turn) && turn.PoolUid != poolUid && time.GetUtcNow() < turn.Until)
-        || jobs.ByIndex(BucketIndex, bucket).Any(job => new ExpiryJob(job, null).Live && !OwnerOf(job).Contains(poolUid));
+        || jobs.ByIndex(BucketIndex, bucket).Any(job => IsOfAnotherPool(job, poolUid) && new ExpiryJob(job, null) is { Live: true } other && !other.IsOverdue(time.GetUtcNow()));
+
+    private static bool IsOfAnotherPool(V1Job job, string poolUid) =>
+        job.Metadata.OwnerReferences?.Any(owner => owner.Controller is true && owner.Kind == V1Alpha1BuilderPool.KindName && owner.Uid != poolUid) is true;
 
     /// <summary>False where another pool has been quicker in this very moment.</summary>
     private bool Take(string bucket, string poolUid)

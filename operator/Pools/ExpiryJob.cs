@@ -19,9 +19,17 @@ internal sealed record ExpiryJob(V1Job Job, RunResult? Result)
     /// <summary>The spec of the cache that it was made for, as a hash.</summary>
     public string? Spec => Job.Metadata.Labels is { } labels && labels.TryGetValue(SlipwayApi.CacheSpecLabel, out var spec) ? spec : null;
 
-    public bool Deleting => Job.Metadata.DeletionTimestamp is not null;
+    /// <summary>We have deleted it, and the store may not know yet.</summary>
+    public bool Deleted { get; init; }
+
+    public bool Deleting => Deleted || Job.Metadata.DeletionTimestamp is not null;
 
     public bool Live => EndedAt is null;
+
+    /// <summary>No node takes it, or nobody lets its pod be made: such Jobs have no end of their own.</summary>
+    public bool IsOverdue(DateTimeOffset now) => Live && now >= Created + Overdue;
+
+    public static readonly TimeSpan Overdue = TimeSpan.FromHours(1);
 
     public DateTimeOffset Created => new((Job.Metadata.CreationTimestamp ?? default).ToUniversalTime());
 

@@ -16,7 +16,7 @@ internal sealed record ExpiryPlan
     public V1Job? Create { get; init; }
 
     /// <summary>Of another spec, or older than the last that has ended.</summary>
-    public IReadOnlyList<V1Job> Deletes { get; init; } = [];
+    public IReadOnlyList<ExpiryJob> Deletes { get; init; } = [];
 
     /// <summary>Caches that are gone, or so old that nothing of them is left: the ledger forgets them.</summary>
     public IReadOnlyList<string> Forgotten { get; init; } = [];
@@ -36,40 +36,37 @@ internal static class PoolExpiry
 
     private const string CredentialsDirectory = "/run/slipway/cache";
 
-    /// <summary>Jobs that no node takes, or whose pod nobody lets be made, have no end of their own.</summary>
-    private static readonly TimeSpan Overdue = TimeSpan.FromHours(1);
-
     private static readonly TimeSpan JobTimeout = TimeSpan.FromMinutes(15);
     private static readonly TimeSpan ShortestPeriod = TimeSpan.FromMinutes(15);
     private static readonly TimeSpan LongestPeriod = TimeSpan.FromHours(24);
-    private static readonly TimeSpan AfterFailure = TimeSpan.FromHours(1);
+    private static readonly TimeSpan AnHour = TimeSpan.FromHours(1);
 
     /// <summary>Of one Job; the next one takes the others.</summary>
     private const int MostTags = 500;
 
     /// <summary>Nobody tells this pool that another one is through with the bucket.</summary>
-    private static readonly TimeSpan BucketPoll = TimeSpan.FromSeconds(30);
+    public static readonly TimeSpan BucketPoll = TimeSpan.FromSeconds(30);
 
     public static ExpiryPlan Plan(PoolSnapshot snapshot)
     {
         if (snapshot.Expiry is not { } expiry) return ExpiryPlan.None;
         var jobs = expiry.Jobs.Where(job => !job.Deleting).ToList();
-        if (snapshot.Pool.Spec.Cache is not { } cache) return new ExpiryPlan { Deletes = [.. jobs.Select(job => job.Job)], Forgotten = [.. expiry.Ledger.Keys] };
+        if (snapshot.Pool.Spec.Cache is not { } cache) return new ExpiryPlan { Deletes = jobs, Forgotten = [.. expiry.Ledger.Keys] };
         var own = OfSpec(snapshot, jobs);
         var latest = own.MaxBy(job => job.Number);
         var ended = own.Where(job => !job.Live).MaxBy(job => job.Number);
-        var stale = jobs.Except(own).Concat(own.Where(job => job.Number < ended?.Number)).Concat(own.Where(job => job.Live && snapshot.Now >= job.Created + Overdue)).Distinct().ToList();
         var forgotten = Forgotten(snapshot, cache, ended);
         var unused = cache.Registry is null ? [] : CacheLedger.Unused(expiry.Ledger, CacheTimes.TtlOf(cache), snapshot.Now).Except(forgotten).Take(MostTags).ToList();
         var due = Due(snapshot, cache, latest, unused.Count > 0);
-        // What is on its way out has not let go of the bucket yet.
-        var waits = expiry.BucketTaken || jobs.Any(job => job.Live);
+        var isDue = due <= snapshot.Now;
+        // What is on its way out has not let go of the bucket yet, unless its node has gone with it.
+        var waits = expiry.BucketTaken || expiry.Jobs.Any(job => job.Live && snapshot.Now < job.Created + (ExpiryJob.Overdue * 3));
         return new ExpiryPlan
         {
-            Create = due <= snapshot.Now && !waits ? Job(snapshot, cache, (latest?.Number ?? 0) + 1, unused) : null,
-            Deletes = [.. stale.Select(job => job.Job)],
+            Create = isDue && !waits ? Job(snapshot, cache, (latest?.Number ?? 0) + 1, unused) : null,
+            Deletes = [.. jobs.Except(own).Concat(own.Where(job => job.Number < ended?.Number || (isDue && job.IsOverdue(snapshot.Now)))).Distinct()],
             Forgotten = forgotten,
-            NextLook = latest is { Live: true } ? latest.Created + Overdue : due > snapshot.Now ? due : waits ? snapshot.Now + BucketPoll : null,
+            NextLook = latest is { Live: true } && !latest.IsOverdue(snapshot.Now) ? latest.Created + ExpiryJob.Overdue : due > snapshot.Now ? due : waits ? snapshot.Now + BucketPoll : null,
         };
     }
 
@@ -79,9 +76,9 @@ internal static class PoolExpiry
         if (snapshot.Expiry is not { } expiry || snapshot.Pool.Spec.Cache is not { } cache || snapshot.Errors.Count > 0) return null;
         var own = OfSpec(snapshot, expiry.Jobs);
         var told = own.Where(job => !job.Live).MaxBy(job => job.Number);
-        var overdue = own.FirstOrDefault(job => job.Live && snapshot.Now >= job.Created + Overdue);
-        return told is not null ? Told(cache, told)
-            : overdue is not null ? No(Reasons.CacheExpiryFailed, $"Job {overdue.Job.Metadata.Name} has not ended in an hour: kubectl describe -n {overdue.Job.Metadata.NamespaceProperty} job/{overdue.Job.Metadata.Name} says why.")
+        var overdue = own.FirstOrDefault(job => job.IsOverdue(snapshot.Now));
+        return overdue is not null ? No(Reasons.CacheExpiryFailed, $"Job {overdue.Job.Metadata.Name} has not ended in an hour: kubectl describe -n {overdue.Job.Metadata.NamespaceProperty} job/{overdue.Job.Metadata.Name} says why.")
+            : told is not null ? Told(cache, told)
             : cache.Registry is not null ? TagsGo(cache)
             : new(Conditions.CacheExpiryApplied, Conditions.Unknown, Reasons.CacheExpiryPending, expiry.BucketTaken ? "Another pool's Job is at the same bucket; this one's follows." : "The Job that sees to it is on its way.");
     }
@@ -89,20 +86,21 @@ internal static class PoolExpiry
     /// <summary>When the next Job is to begin: of a bucket again and again, of a registry when tags are out of use.</summary>
     private static DateTimeOffset? Due(PoolSnapshot snapshot, PoolCache cache, ExpiryJob? latest, bool anyUnused)
     {
-        var next = latest is null ? snapshot.Now : latest.EndedAt + (latest.Succeeded ? Period(cache) : Earlier(Period(cache), AfterFailure));
-        if (cache.Registry is null) return next;
         // Whoever forbids it will forbid it again; another spec of the cache is tried anew.
-        if (latest?.Result?.Failure?.Reason == FailureReasons.CacheDeletesForbidden) return null;
-        if (!anyUnused) return CacheLedger.FirstGoesAt(snapshot.Expiry!.Ledger, CacheTimes.TtlOf(cache)) is { } first ? first > snapshot.Now ? first : null : null;
-        return latest is { Live: false, Succeeded: true } ? snapshot.Now : next;
+        if (cache.Registry is not null && latest?.Result?.Failure?.Reason == FailureReasons.CacheDeletesForbidden) return null;
+        if (cache.Registry is not null && !anyUnused)
+            return CacheLedger.FirstGoesAt(snapshot.Expiry!.Ledger, CacheTimes.TtlOf(cache)) is { } first && first > snapshot.Now ? first : null;
+        if (latest is null) return snapshot.Now;
+        var pause = cache.Registry is null && latest.Succeeded ? Period(cache) : Earlier(Period(cache), AnHour);
+        return (latest.EndedAt ?? (latest.Created + ExpiryJob.Overdue)) + pause;
     }
 
-    /// <summary>What a Job has deleted and no build has used since. A bucket deletes by itself: what must be gone is.</summary>
+    /// <summary>What a Job has deleted and no build has used since, and what there is no use in remembering.</summary>
     private static IReadOnlyList<string> Forgotten(PoolSnapshot snapshot, PoolCache cache, ExpiryJob? ended)
     {
-        var ttl = CacheTimes.TtlOf(cache);
-        if (cache.Registry is null) return CacheLedger.Unused(snapshot.Expiry!.Ledger, ttl * 2, snapshot.Now);
-        return ended is { Succeeded: true } ? [.. CacheLedger.Unused(snapshot.Expiry!.Ledger, ttl, snapshot.Now).Intersect(ended.Tags)] : [];
+        var (ledger, ttl) = (snapshot.Expiry!.Ledger, CacheTimes.TtlOf(cache));
+        var deleted = cache.Registry is not null && ended is { Result.Failure: null } ? CacheLedger.Unused(ledger, ttl, snapshot.Now).Intersect(ended.Tags) : [];
+        return [.. CacheLedger.Forgettable(ledger, ttl, snapshot.Now).Union(deleted)];
     }
 
     /// <summary>One at a time for each; hashed, since an address is no label.</summary>
@@ -133,7 +131,7 @@ internal static class PoolExpiry
     {
         ExpiryResult.TtlShort => ", since rules of a bucket count whole days",
         ExpiryResult.LifecycleDenied => ", since the credentials may not change the rules of the bucket (s3:GetLifecycleConfiguration, s3:PutLifecycleConfiguration)",
-        ExpiryResult.LifecycleUnsupported => ", since the server knows no rules of a bucket",
+        ExpiryResult.LifecycleUnsupported => ", since the bucket's rules cannot be read and written back as they are (the server knows none, or such as this version does not)",
         _ => "",
     };
 
@@ -197,6 +195,7 @@ internal static class PoolExpiry
             Cache = CacheJobs.Registry(cache, CredentialsDirectory)!,
             CredentialsSecret = CacheJobs.Secret(cache),
             PlainHttp = known?.PlainHttp ?? false,
+            InsecureSkipVerify = known?.InsecureSkipVerify ?? false,
             Ca = string.IsNullOrEmpty(known?.Ca) ? null : known.Ca,
             UnusedTags = unused,
         };

@@ -16,32 +16,34 @@ namespace Slipway.Pools;
 /// The ledger of each pool's caches, in a ConfigMap of the pool's. Builds note what they use, and the pool's pass writes what is new of
 /// it, many notes at once. What is lost with a leader that dies is half a minute of notes, each of which comes again.
 /// </summary>
-internal sealed partial class PoolLedger(IStore<V1ConfigMap> configMaps, IKubeClient client, IReconcileTrigger<V1Alpha1BuilderPool> pools, TimeProvider time, ILogger<PoolLedger> logger) : ICacheLedger
+internal sealed partial class PoolLedger(IStore<V1ConfigMap> configMaps, IStore<V1Alpha1BuilderPool> pools, IKubeClient client, IReconcileTrigger<V1Alpha1BuilderPool> trigger, TimeProvider time, ILogger<PoolLedger> logger) : ICacheLedger
 {
     private static readonly TimeSpan Pace = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan AfterRefusal = TimeSpan.FromHours(1);
 
     private readonly ConcurrentDictionary<NamespacedName, Notes> _notes = new();
 
     public CacheEntry? Find(NamespacedName pool, string name) =>
         _notes.TryGetValue(pool, out var notes) && notes.Entries.TryGetValue(name, out var noted) ? noted
-        : Stored(pool)?.TryGetValue(name, out var text) is true ? CacheLedger.Read(text) : null;
+        : Stored(pool)?.TryGetValue(name, out var text) is true ? Read(name, text) : null;
 
     public void Record(V1Alpha1BuilderPool pool, CacheUse use)
     {
         if (pool.Spec.Cache is not { } cache) return;
         var key = NamespacedName.Of(pool);
-        if (CacheLedger.After(Find(key, use.Name), use, CacheTimes.TtlOf(cache)) is not { } entry) return;
+        var before = Find(key, use.Name);
+        if ((before is null && use.OfAnother) || CacheLedger.After(before, use, CacheTimes.TtlOf(cache)) is not { } entry) return;
         _notes.GetOrAdd(key, _ => new Notes()).Entries[use.Name] = entry;
-        pools.Enqueue(key);
+        trigger.Enqueue(key);
     }
 
     /// <summary>All that is known, written or not.</summary>
-    public IReadOnlyDictionary<string, CacheEntry> Read(NamespacedName pool)
+    public Dictionary<string, CacheEntry> Read(NamespacedName pool)
     {
         var entries = new Dictionary<string, CacheEntry>(StringComparer.Ordinal);
         foreach (var (name, text) in Stored(pool) ?? new Dictionary<string, string>())
         {
-            if (CacheLedger.Read(text) is { } entry) entries[name] = entry;
+            if (Read(name, text) is { } entry) entries[name] = entry;
         }
 
         foreach (var (name, entry) in _notes.TryGetValue(pool, out var notes) ? notes.Entries : []) entries[name] = entry;
@@ -62,20 +64,33 @@ internal sealed partial class PoolLedger(IStore<V1ConfigMap> configMaps, IKubeCl
         if (data.Count == 0) return null;
         var wait = notes.Written + Pace - time.GetUtcNow();
         if (wait > TimeSpan.Zero) return wait;
-        await WriteAsync(pool, data, cancellationToken);
         notes.Written = time.GetUtcNow();
-        return Pace;
+        if (await TryWriteAsync(pool, data, cancellationToken)) return Pace;
+        // Nobody can write it, so nothing is kept of it.
+        notes.Entries.Clear();
+        notes.Written += AfterRefusal;
+        return null;
     }
 
     public void Forget(NamespacedName pool) => _notes.TryRemove(pool, out _);
 
-    private async Task WriteAsync(V1Alpha1BuilderPool pool, JsonObject data, CancellationToken cancellationToken)
+    /// <summary>False where it is refused: the pool has more to do than to keep a ledger.</summary>
+    private async Task<bool> TryWriteAsync(V1Alpha1BuilderPool pool, JsonObject data, CancellationToken cancellationToken)
     {
-        var name = ChildNames.CacheLedger(pool.Metadata.Name);
-        var key = new NamespacedName(pool.Metadata.NamespaceProperty, name);
-        if (Stored(NamespacedName.Of(pool)) is null && !await CreateAsync(pool, key, cancellationToken)) return;
-        await client.PatchAsync<V1ConfigMap>(key, new JsonObject { ["data"] = data }, cancellationToken);
+        var key = new NamespacedName(pool.Metadata.NamespaceProperty, ChildNames.CacheLedger(pool.Metadata.Name));
+        try
+        {
+            if (Stored(NamespacedName.Of(pool)) is null && !await CreateAsync(pool, key, cancellationToken)) return false;
+            await client.PatchAsync<V1ConfigMap>(key, new JsonObject { ["data"] = data }, cancellationToken);
+        }
+        catch (KubeApiException refused) when (!refused.IsTransient)
+        {
+            LogRefused(key, refused.Message);
+            return false;
+        }
+
         LogWritten(key, data.Count);
+        return true;
     }
 
     /// <summary>False where the name is somebody else's: a patch would change what is theirs.</summary>
@@ -113,9 +128,19 @@ internal sealed partial class PoolLedger(IStore<V1ConfigMap> configMaps, IKubeCl
         },
     };
 
-    /// <summary>Null where there is no ledger, or none of ours.</summary>
+    /// <summary>Null where there is no ledger, or none of this pool's: one of the same name may be on its way out.</summary>
     private IDictionary<string, string>? Stored(NamespacedName pool) =>
-        configMaps.Get(new NamespacedName(pool.Namespace, ChildNames.CacheLedger(pool.Name))) is { } ledger ? ledger.Data ?? new Dictionary<string, string>() : null;
+        configMaps.Get(new NamespacedName(pool.Namespace, ChildNames.CacheLedger(pool.Name))) is { } ledger && pools.Get(pool) is { } owner
+        && ledger.Metadata.OwnerReferences?.Any(reference => reference.Controller is true && reference.Uid == owner.Metadata.Uid) is true
+            ? ledger.Data ?? new Dictionary<string, string>()
+            : null;
+
+    /// <summary>A ConfigMap can be edited by people, and what stands in it is deleted in its time: its name has to be that of a cache.</summary>
+    private static CacheEntry? Read(string name, string text) =>
+        CacheLedger.Read(text) is { } entry && Platform.TryParse(entry.Platform, out var platform) && CacheNames.Name(entry.Namespace, entry.Scope, platform) == name ? entry : null;
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "ConfigMap {Key} cannot be written, so nothing is kept of when caches were used: {Why}")]
+    private partial void LogRefused(NamespacedName key, string why);
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Wrote {Count} entries of {Key}")]
     private partial void LogWritten(NamespacedName key, int count);

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 
 namespace Slipway.Registry;
 
@@ -15,6 +16,9 @@ internal sealed record RegistryConnection
 
     /// <summary>PEM of authorities to trust beside the system's.</summary>
     public string? Ca { get; init; }
+
+    /// <summary>Whoever answers is believed, as the pool's owner has asked for.</summary>
+    public bool SkipVerify { get; init; }
 }
 
 /// <summary>
@@ -22,7 +26,7 @@ internal sealed record RegistryConnection
 /// digest is computed and compared, and 429, 5xx and a connection that does not come about are tried again
 /// for a minute.
 /// </summary>
-internal sealed class RegistryClient(HttpClient http, RegistryConnection connection, TimeProvider time) : IDisposable
+internal sealed partial class RegistryClient(HttpClient http, RegistryConnection connection, TimeProvider time) : IDisposable
 {
     /// <summary>Registries take manifests of 4 MiB at most; ours are a few KiB.</summary>
     private const int MaxManifest = 4 * 1024 * 1024;
@@ -45,7 +49,13 @@ internal sealed class RegistryClient(HttpClient http, RegistryConnection connect
             UseCookies = false,
             ConnectTimeout = TimeSpan.FromSeconds(10),
         };
-        if (connection.Ca is { } pem)
+        if (connection.SkipVerify)
+        {
+#pragma warning disable CA5359 // insecureSkipVerify of a pool's registry says just that.
+            handler.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => true;
+#pragma warning restore CA5359
+        }
+        else if (connection.Ca is { } pem)
         {
             handler.SslOptions.RemoteCertificateValidationCallback = RegistryTrust.Validation(RegistryTrust.Authorities(pem));
         }
@@ -188,15 +198,20 @@ internal sealed class RegistryClient(HttpClient http, RegistryConnection connect
 
     public void Dispose() => http.Dispose();
 
-    /// <summary>As RFC 8288 has it: &lt;/v2/name/tags/list?n=..&amp;last=..&gt;; rel="next". Of the registry's own host alone.</summary>
+    /// <summary>
+    /// As RFC 8288 has it: &lt;/v2/name/tags/list?n=..&amp;last=..&gt;; rel="next". A registry behind a proxy may name itself by another
+    /// scheme or host: it is asked where it was asked before.
+    /// </summary>
     private static Uri? NextPage(HttpResponseMessage response, Uri page)
     {
-        if (!response.Headers.TryGetValues("Link", out var links)) return null;
-        var next = links.SelectMany(link => link.Split(',')).FirstOrDefault(link => link.Contains("rel=\"next\"", StringComparison.OrdinalIgnoreCase) || link.Contains("rel=next", StringComparison.OrdinalIgnoreCase));
-        var (from, to) = (next?.IndexOf('<', StringComparison.Ordinal) ?? -1, next?.IndexOf('>', StringComparison.Ordinal) ?? -1);
-        if (from < 0 || to < from || !Uri.TryCreate(page, next![(from + 1)..to], out var url)) return null;
-        return url.Authority == page.Authority && url.Scheme == page.Scheme && url != page ? url : null;
+        var header = response.Headers.TryGetValues("Link", out var links) ? string.Join(", ", links) : "";
+        if (!NextLink().IsMatch(header)) return null;
+        return Uri.TryCreate(page, NextLink().Match(header).Groups[1].Value, out var named) && new Uri(page, named.PathAndQuery) is var next && next != page ? next
+            : throw new RegistryException(RegistryFault.Corrupt, "GET tags/list", "the registry names a next page that cannot be asked for");
     }
+
+    [GeneratedRegex("""<([^>]*)>[^<]*;\s*rel="?next"?""", RegexOptions.IgnoreCase)]
+    private static partial Regex NextLink();
 
     private Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, string operation, Func<HttpContent>? body, CancellationToken token) =>
         _transport.SendAsync(

@@ -14,7 +14,7 @@ internal sealed class BuildVerb(IProcessRunner processes, GitLookup git, IBuilde
         async report =>
         {
             // Until it is let go of, the container that writes the cache waits.
-            using var handover = build.HandoverDirectory is { } folder ? Handover.Begin(folder) : null;
+            using var handover = build.HandoverDirectory is { } folder ? await WithoutFailingAsync(() => Handover.Begin(folder)) : null;
             using var deadline = new Deadline(TimeSpan.FromSeconds(build.TimeoutSeconds), time, interrupted);
             await deadline.GuardAsync(() => RunAsync(build, report, handover, deadline, interrupted));
         },
@@ -38,7 +38,7 @@ internal sealed class BuildVerb(IProcessRunner processes, GitLookup git, IBuilde
         try
         {
             var pushed = await PushAsync(solve, cacheProblem, report, deadline, interrupted);
-            if (cache is not null && IsWorthWriting(build, report.Result.Cache)) handover?.Pass(new BuiltOnce { Build = build, Imports = pushed.Solve.Imports });
+            if (cache is not null && IsWorthWriting(build, report.Result.Cache)) await HandOverAsync(handover, new BuiltOnce { Build = build, Imports = pushed.Solve.Imports });
             forgetting = _solver.ForgetAsync(solve);
             await RunnerRegistry.GuardAsync(build.Output, log, () => PublishAsync(build, registry, tags, PushedDigest(solve.Files.Metadata), report, deadline.Token));
         }
@@ -74,8 +74,29 @@ internal sealed class BuildVerb(IProcessRunner processes, GitLookup git, IBuilde
         return outcome.Failure(deadline) is { } failure ? throw new RunFailureException(failure) : outcome;
     }
 
-    /// <summary>A cache that was found wanting, in a step or as a whole, is.</summary>
-    private static bool IsWorthWriting(BuildDescription build, CacheResult? cache) => !build.ExportOnMissOnly || cache is not { Problem: null } || cache.Cached < cache.Steps;
+    private Task HandOverAsync(Handover? handover, BuiltOnce built) => WithoutFailingAsync(() =>
+    {
+        handover?.Pass(built);
+        return handover;
+    });
+
+    /// <summary>A disk that is full keeps the cache from being written, and not the image from being there.</summary>
+    private async Task<Handover?> WithoutFailingAsync(Func<Handover?> step)
+    {
+        try
+        {
+            return step();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            await log.WriteLineAsync($"The cache cannot be written: {e.Message}");
+            return null;
+        }
+    }
+
+    /// <summary>A cache that was found wanting, in a step or as a whole, is; on a builder that is warm nothing is missed where it is gone.</summary>
+    private static bool IsWorthWriting(BuildDescription build, CacheResult? cache) =>
+        !build.ExportOnMissOnly || cache is not { Problem: null, Imported: true } || cache.Cached < cache.Steps;
 
     private async Task PublishAsync(BuildDescription build, RegistryClient registry, TagPublisher tags, string digest, RunReport report, CancellationToken token)
     {

@@ -22,6 +22,10 @@ internal sealed record CacheAccess(CacheDescription Cache)
         {
             return (null, CacheProblems.NoKeys(refused));
         }
+        catch (Exception e) when (e is FormatException or IOException or UnauthorizedAccessException)
+        {
+            return (null, CacheProblems.CredentialsMissing(cache));
+        }
     }
 
     /// <summary>Null where the credentials are not here: the pool names the Secret, and this namespace need not have it.</summary>
@@ -37,6 +41,13 @@ internal sealed record CacheAccess(CacheDescription Cache)
             return new CacheAccess(cache);
         }
 
-        return CredentialFiles.Read(folder) is { } config ? new CacheAccess(cache) { RegistryConfig = config } : null;
+        if (CredentialFiles.Read(folder) is not { } config)
+        {
+            return null;
+        }
+
+        // Put together with the output's it would be that one's failure.
+        CredentialFiles.Merge([config]);
+        return new CacheAccess(cache) { RegistryConfig = config };
     }
 }

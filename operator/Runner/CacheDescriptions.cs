@@ -83,6 +83,8 @@ internal sealed record RegistryExpiryDescription
 
     public bool PlainHttp { get; init; }
 
+    public bool InsecureSkipVerify { get; init; }
+
     /// <summary>PEM of the certificate authorities that the registry is trusted by, beside the system's.</summary>
     public string? Ca { get; init; }
 

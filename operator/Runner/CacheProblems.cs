@@ -12,7 +12,7 @@ internal static partial class CacheProblems
     public static CacheProblem CredentialsMissing(CacheDescription cache) => new(CacheProblemKind.CredentialsMissing, cache switch
     {
         { CredentialsSecret: { } secret, S3: not null } => $"The Secret {secret} of the pool's cache is not in this namespace, or has no AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
-        { CredentialsSecret: { } secret } => $"The Secret {secret} of the pool's cache is not in this namespace, or has no .dockerconfigjson.",
+        { CredentialsSecret: { } secret } => $"The Secret {secret} of the pool's cache is not in this namespace, or has no .dockerconfigjson that can be read.",
         _ => "The pool's cache wants a cloud identity, and this Job's ServiceAccount (spec.job.serviceAccountName) has none.",
     });
 
@@ -26,7 +26,7 @@ internal static partial class CacheProblems
     /// </summary>
     public static CacheProblem? OfImport(SolveOutcome outcome) =>
         outcome.Solve is not { Imports: true, Cache: { } access } ? null
-        : outcome.Progress.Vertices.Where(vertex => vertex is { IsCacheImport: true, Error: { } error } && !Absent().IsMatch(error)).Select(vertex => vertex.Error!).FirstOrDefault() is { } error
+        : outcome.Progress.Vertices.Where(vertex => vertex is { IsCacheImport: true, Error: { } error } && IsOwn(vertex, access.Cache) && !Absent().IsMatch(error)).Select(vertex => vertex.Error!).FirstOrDefault() is { } error
             ? new(CacheProblemKind.Unreadable, $"The build's cache could not be read: {Explanation(error, access.Cache)}")
         : null;
 
@@ -42,6 +42,10 @@ internal static partial class CacheProblems
         : NotWritten(outcome.Refused ? Explanation(outcome.Errors, outcome.Solve.Cache!.Cache) : outcome.Failure(deadline)!.Message);
 
     public static CacheExportResult NotWritten(string why) => new() { Problem = new(CacheProblemKind.NotWritten, $"The build's cache was not written: {why}") };
+
+    /// <summary>What is wrong with another cache, builds of its own tell. Of a bucket BuildKit does not say which it is.</summary>
+    private static bool IsOwn(Vertex vertex, CacheDescription cache) =>
+        cache.Registry is not { } registry || vertex.Name.EndsWith($" {CacheArgs.Reference(registry, cache.Name)}", StringComparison.Ordinal);
 
     /// <summary>What a solve that writes the cache says of bucket and registry is mostly of writing: there, only what is gone counts.</summary>
     private static bool IsOfCache(string text, CacheDescription cache, bool writes) =>

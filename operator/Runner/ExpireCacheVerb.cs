@@ -30,27 +30,36 @@ internal sealed class ExpireCacheVerb(TextWriter log, TimeProvider time)
 
     private async Task InRegistryAsync(RunReport report, RegistryExpiryDescription expire, CancellationToken token)
     {
-        var output = new OutputDescription
+        try
         {
-            Image = expire.Cache.Repository,
-            CredentialsDirectory = expire.Cache.CredentialsDirectory,
-            CredentialsSecret = expire.CredentialsSecret,
-            PlainHttp = expire.PlainHttp,
-            Ca = expire.Ca,
-        };
-        using var registry = RunnerRegistry.Connect(output, RunnerRegistry.Config(output), time);
-        await RunnerRegistry.GuardAsync(output, log, async () =>
+            using var registry = Registry(expire);
+            Report(report, await new RegistrySweep(registry, log).RunAsync(expire.UnusedTags, token));
+        }
+        catch (RegistryException e)
         {
-            try
+            await log.WriteLineAsync($"registry: {e.Message}");
+            throw new RunFailureException(CacheRegistryFailures.Of(e, expire));
+        }
+        catch (FormatException)
+        {
+            throw new RunFailureException(CacheRegistryFailures.CredentialsInvalid(expire));
+        }
+    }
+
+    private RegistryClient Registry(RegistryExpiryDescription expire)
+    {
+        var repository = RepositoryName.Parse(expire.Cache.Repository);
+        var config = expire.Cache.CredentialsDirectory is not { } folder ? null : CredentialFiles.Read(folder) ?? throw new RunFailureException(CacheRegistryFailures.CredentialsMissing(expire));
+        return RegistryClient.Create(
+            new RegistryConnection
             {
-                Report(report, await new RegistrySweep(registry, log).RunAsync(expire.UnusedTags, token));
-            }
-            catch (RegistryException e) when (e.Operation.StartsWith("DELETE", StringComparison.Ordinal) && e.Fault is RegistryFault.Refused or RegistryFault.Denied or RegistryFault.Unauthorized)
-            {
-                throw new RunFailureException(FailureClass.Config, FailureReasons.CacheDeletesForbidden,
-                    $"The registry of {expire.Cache.Repository} deletes nothing, or not with these credentials ({(int?)e.Status} {e.Code}): allow it, or have it delete by itself what it has not been asked for.");
-            }
-        });
+                Repository = repository,
+                Credentials = config is null ? null : DockerConfig.Credentials(config, repository.Host),
+                PlainHttp = expire.PlainHttp,
+                SkipVerify = expire.InsecureSkipVerify,
+                Ca = expire.Ca,
+            },
+            time);
     }
 
     /// <summary>Null once the bucket's rules do it.</summary>

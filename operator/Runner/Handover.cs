@@ -26,8 +26,14 @@ internal sealed class Handover : IDisposable
 
     private Handover(string folder, FileStream held) => (_folder, _lock) = (folder, held);
 
-    /// <summary>By the container that builds, before anything else.</summary>
-    public static Handover Begin(string folder) => new(folder, Lock(folder, FileMode.OpenOrCreate));
+    /// <summary>By the container that builds, before anything else. The name is only ever that of a file that is locked already.</summary>
+    public static Handover Begin(string folder)
+    {
+        var unlocked = Path.Combine(folder, "building.new");
+        var held = Lock(unlocked, FileMode.Create);
+        File.Move(unlocked, LockIn(folder), overwrite: true);
+        return new Handover(folder, held);
+    }
 
     public void Pass(BuiltOnce built)
     {
@@ -58,7 +64,7 @@ internal sealed class Handover : IDisposable
     {
         try
         {
-            Lock(folder, FileMode.Open).Dispose();
+            Lock(LockIn(folder), FileMode.Open).Dispose();
             return true;
         }
         catch (IOException)
@@ -68,7 +74,7 @@ internal sealed class Handover : IDisposable
         }
     }
 
-    private static FileStream Lock(string folder, FileMode mode) => new(LockIn(folder), mode, FileAccess.ReadWrite, FileShare.None);
+    private static FileStream Lock(string path, FileMode mode) => new(path, mode, FileAccess.ReadWrite, FileShare.None);
 
     private static string LockIn(string folder) => Path.Combine(folder, "building");
 

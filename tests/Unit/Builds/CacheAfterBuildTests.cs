@@ -125,31 +125,81 @@ public sealed class CacheAfterBuildTests
         k8s.KubernetesJson.Serialize(next.Status).ShouldBe(k8s.KubernetesJson.Serialize(plan.Status), "it is told once");
     }
 
-    // The container that writes the cache ends by itself a moment later; a Job deleted for it took its log along.
+    /// <summary>The container that would write its cache ends by itself in a moment; a Job that is deleted for it takes its log along.</summary>
     [Fact]
-    public void Plan_WhenTheBuildHasFailedAndThePodHasNotEnded_WaitsForThat()
+    public void Plan_WhenTheBuildHasFailedAndItsPodHasNotEnded_GoesOnAndLeavesItThatMoment()
     {
         var (snapshot, amd64, _) = BothRunning();
         var closing = snapshot.Replace(amd64.RunnerEnded(Failed(FailureClass.Infrastructure, FailureReasons.BuilderLost)));
 
         var plan = BuildPlanner.Plan(closing);
-        var late = BuildPlanner.Plan(closing.After(plan).Later(TimeSpan.FromSeconds(31)));
+        var next = BuildPlanner.Plan(closing.After(plan).Later(TimeSpan.FromMinutes(1)));
 
-        plan.Status.FailedAttempts.ShouldBeNull();
+        plan.Status.FailedAttempts.ShouldHaveSingleItem().Reason.ShouldBe(FailureReasons.BuilderLost);
         plan.Deletes.ShouldBeEmpty();
-        plan.RequeueAfter.ShouldNotBeNull().ShouldBeLessThanOrEqualTo(TimeSpan.FromSeconds(30));
-        late.Status.FailedAttempts.ShouldHaveSingleItem().Reason.ShouldBe(FailureReasons.BuilderLost);
+        next.SlotRequests.ShouldHaveSingleItem().Attempt.ShouldBe(2);
+        next.Deletes.ShouldBeEmpty();
     }
 
+    /// <summary>The build is there, and only writing its cache went wrong when the other platform failed.</summary>
     [Fact]
-    public void Plan_WhenWhatTheCacheWriterLeftIsNoResult_SaysNothingOfIt()
+    public void Plan_WhenPublishingFailsWhileACacheIsWritten_LeavesItThat()
+    {
+        var snapshot = Snapshot(OfCommit(Amd64)).Granted(Amd64);
+        var running = snapshot.After(BuildPlanner.Plan(snapshot)) with { Slots = new Dictionary<string, SlotAnswer>() };
+        var failed = running.Replace(running.Jobs[0].RunnerEnded(Failed(FailureClass.Config, FailureReasons.RegistryUnauthorized)));
+
+        var plan = BuildPlanner.Plan(failed);
+
+        plan.Status.Phase.ShouldBe(Phases.Failed);
+        plan.Deletes.ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData("no result")]
+    [InlineData("killed")]
+    public void Plan_WhenTheCacheWriterLeftNoResult_SaysThatTheCacheIsNotWritten(string how)
     {
         var snapshot = Succeeded(Pushed("a", published: true));
         var job = snapshot.Jobs[0].Ended(Pushed("a", published: true), new CacheExportResult { Problem = new CacheProblem(CacheProblemKind.NotWritten, new string('x', 5000)) });
+        if (how == "killed") (job.Pods[0].Status.Phase, job.Pods[0].Status.ContainerStatuses[1].State.Terminated) = ("Failed", new V1ContainerStateTerminated { ExitCode = 137, Reason = "OOMKilled" });
 
         var plan = BuildPlanner.Plan(snapshot.Replace(job).Later(TimeSpan.FromSeconds(20)));
 
-        Healthy(plan.Status).ShouldBe(("True", Reasons.CacheInUse));
+        plan.Status.Phase.ShouldBe(Phases.Succeeded);
+        Healthy(plan.Status).ShouldBe(("False", Reasons.CacheNotWritten));
+        if (how == "killed") plan.Status.Platforms![0].Cache!.Problem!.Message!.ShouldContain("137 (OOMKilled)");
+    }
+
+    /// <summary>The condition would have nothing to stand on.</summary>
+    [Fact]
+    public void Plan_WhenThePoolIsGoneWhenTheCacheCouldNotBeWritten_StillEnds()
+    {
+        var snapshot = Succeeded(Pushed("a", published: true));
+        var told = snapshot.Replace(snapshot.Jobs[0].Ended(Pushed("a", published: true), NotWritten)) with { Pool = null };
+
+        var plan = BuildPlanner.Plan(told.Later(TimeSpan.FromSeconds(20)));
+
+        plan.Status.Phase.ShouldBe(Phases.Succeeded);
+        plan.Status.Platforms![0].Cache!.Problem!.Message.ShouldBe("The bucket is full.");
+    }
+
+    /// <summary>It ends while the new one runs: that holds the new one up no moment, and nothing of the old one stays.</summary>
+    [Fact]
+    public void Plan_WhenTheOldJobHasWrittenItsCacheWhileTheNewOneRuns_DeletesItAlone()
+    {
+        var snapshot = Succeeded(Pushed("a", published: true));
+        var again = snapshot with { Build = snapshot.Build.Edited(spec => spec with { Rerun = "again" }), Slots = new Dictionary<string, SlotAnswer>() };
+        var queued = again.After(BuildPlanner.Plan(again)).Granted(Amd64);
+        var running = queued.After(BuildPlanner.Plan(queued)) with { Slots = new Dictionary<string, SlotAnswer>() };
+        running.Jobs.Count.ShouldBe(2);
+
+        var written = running.Replace(running.Jobs[0].Ended(Pushed("a", published: true), Written));
+        var plan = BuildPlanner.Plan(written);
+
+        plan.Deletes.ShouldHaveSingleItem().Name.ShouldBe(running.Jobs[0].Name);
+        plan.Status.Phase.ShouldBe(Phases.Building);
+        plan.Status.Conditions!.Single(condition => condition.Type == Conditions.Reconciling).Reason.ShouldNotBe(Reasons.ReplacingOlder);
     }
 
     [Fact]

@@ -14,7 +14,7 @@ public sealed class CacheLedgerTests
     public void After_TheFirstUse_NotesIt()
     {
         var entry = CacheLedger.After(null, Use with { Ratio = 0.917 }, Ttl)!;
-        entry.ShouldBe(new CacheEntry { Namespace = "team-a", Scope = "app", Platform = "linux/amd64", LastUsed = Now, Ratio = "0.92" });
+        entry.ShouldBe(new CacheEntry { Namespace = "team-a", Scope = "app", Platform = "linux/amd64", LastUsed = Now, Ratio = "0.92", RatioAt = Now });
         CacheLedger.Read(CacheLedger.Write(entry)).ShouldBe(entry);
     }
 
@@ -36,8 +36,9 @@ public sealed class CacheLedgerTests
     public void After_ARatioThatIsAnother_NotesIt()
     {
         var entry = CacheLedger.After(null, Use with { Ratio = 0.9 }, Ttl);
-        CacheLedger.After(entry, Use with { Ratio = 0.85 }, Ttl).ShouldBeNull();
-        CacheLedger.After(entry, Use with { Ratio = 0.2 }, Ttl)!.Ratio.ShouldBe("0.20");
+        var later = Use with { At = Now.AddMinutes(1) };
+        CacheLedger.After(entry, later with { Ratio = 0.85 }, Ttl).ShouldBeNull();
+        CacheLedger.After(entry, later with { Ratio = 0.2 }, Ttl)!.Ratio.ShouldBe("0.20");
     }
 
     [Theory]
@@ -73,20 +74,41 @@ public sealed class CacheLedgerTests
         CacheLedger.Unused(new Dictionary<string, CacheEntry> { ["a"] = entry! }, ttl, at + ttl + CacheLedger.Grain(ttl)).ShouldBe(["a"]);
     });
 
-    [Fact]
-    public void Unused_WhenThereAreTooMany_HoldsTheOldest()
+    /// <summary>A ConfigMap takes a megabyte, whatever the names.</summary>
+    [Theory]
+    [InlineData(8)]
+    [InlineData(180)]
+    public void Unused_WhenThereIsNoRoomForMore_HoldsTheOldestAndForgettableFewerOfThem(int length)
     {
-        var entries = Enumerable.Range(0, CacheLedger.MostEntries + 2).ToDictionary(number => $"{number:0000}", number => CacheLedger.After(null, Use with { At = Now.AddMinutes(number) }, Ttl)!);
-        CacheLedger.Unused(entries, Ttl, Now.AddDays(3)).ShouldBe(["0000", "0001"]);
+        var entries = Enumerable.Range(0, 8000).ToDictionary(number => $"{number:0000}", number => CacheLedger.After(null, Use with { Scope = new string('s', length), At = Now.AddSeconds(number) }, Ttl)!);
+
+        var (unused, forgettable) = (CacheLedger.Unused(entries, Ttl, Now.AddDays(3)), CacheLedger.Forgettable(entries, Ttl, Now.AddDays(3)));
+
+        unused.ShouldBe(entries.Keys.Take(unused.Count));
+        Bytes(unused).ShouldBeLessThanOrEqualTo(CacheLedger.RoomForUse);
+        Bytes(unused.SkipLast(1)).ShouldBeGreaterThan(CacheLedger.RoomForUse);
+        forgettable.ShouldBe(entries.Keys.Take(forgettable.Count));
+        Bytes(forgettable).ShouldBeLessThanOrEqualTo(CacheLedger.Room);
+        forgettable.Count.ShouldBeLessThan(unused.Count, "they are deleted before they are forgotten");
+
+        int Bytes(IEnumerable<string> gone) => entries.ExceptBy(gone, entry => entry.Key).Sum(entry => entry.Key.Length + CacheLedger.Write(entry.Value).Length);
     }
 
-    /// <summary>A ConfigMap takes a megabyte.</summary>
+    /// <summary>Whether or not somebody could delete them.</summary>
     [Fact]
-    public void Write_OfAsManyAsAreKept_FitsAConfigMap()
+    public void Forgettable_OfWhatNobodyHasUsedForTwiceItsTime_HoldsIt()
     {
-        var longest = CacheLedger.Write(CacheLedger.After(null, Use with { Namespace = new string('n', 63), Scope = new string('s', 180), Exported = true, Ratio = 0.5 }, Ttl)!).Length + 113;
-        (longest * CacheLedger.MostEntries).ShouldBeLessThan(2 * 1024 * 1024, "names of every length at once");
-        var usual = CacheLedger.Write(CacheLedger.After(null, Use with { Scope = "registry.example.com/team-a/application", Exported = true, Ratio = 0.5 }, Ttl)!).Length + 80;
-        (usual * CacheLedger.MostEntries).ShouldBeLessThan(1024 * 1024);
+        var entries = new Dictionary<string, CacheEntry> { ["a"] = CacheLedger.After(null, Use, Ttl)! };
+        CacheLedger.Forgettable(entries, Ttl, Now + (Ttl * 2)).ShouldBeEmpty();
+        CacheLedger.Forgettable(entries, Ttl, Now + ((Ttl + CacheLedger.Grain(Ttl)) * 2)).ShouldBe(["a"]);
+    }
+
+    /// <summary>A Job of an older build that runs on, or comes late, tells nothing of the last one.</summary>
+    [Fact]
+    public void After_AnOlderBuildsRatio_KeepsTheNewerOnes()
+    {
+        var entry = CacheLedger.After(null, Use with { Ratio = 0.2 }, Ttl);
+        CacheLedger.After(entry, Use with { Ratio = 0.9, At = Now.AddMinutes(-5) }, Ttl).ShouldBeNull();
+        CacheLedger.After(entry, Use with { Ratio = 0.9, At = Now.AddMinutes(5) }, Ttl)!.Ratio.ShouldBe("0.90");
     }
 }

@@ -56,8 +56,8 @@ public class BuilderPoolControllerTests
     }
 
     private CacheExpiry Expiry() => new(
-        new FakeStore<V1Job>(_cluster, IsOurs, CacheExpiry.OwnerOf), new FakeStore<V1Pod>(_cluster, IsOurs, CacheExpiry.OwnerOf),
-        new PoolLedger(new FakeStore<V1ConfigMap>(_cluster, IsOurs), _cluster, Substitute.For<IReconcileTrigger<V1Alpha1BuilderPool>>(), _time, NullLogger<PoolLedger>.Instance),
+        new FakeStore<V1Job>(_cluster, IsOurs, CacheExpiry.OwnerOf), new FakeStore<V1Pod>(_cluster, IsOurs, CacheExpiry.OwnerOf), _pools,
+        new PoolLedger(new FakeStore<V1ConfigMap>(_cluster, IsOurs), _pools, _cluster, Substitute.For<IReconcileTrigger<V1Alpha1BuilderPool>>(), _time, NullLogger<PoolLedger>.Instance),
         _cluster, new Deleter(_cluster), PoolWorld.Jobs, _time, NullLogger<CacheExpiry>.Instance);
 
     [Fact]

@@ -90,7 +90,7 @@ public sealed class PoolExpiryTests
     {
         var (first, second) = (Job(Cache, 1, PoolWorld.Now.AddDays(-1), Lifecycle), Job(Cache, 2));
         Plan(Snapshot(Cache).With(first, second)).Deletes.ShouldBeEmpty("its result is the last that is known");
-        Plan(Snapshot(Cache).With(first, Job(Cache, 2, PoolWorld.Now, Lifecycle))).Deletes.ShouldBe([first.Job]);
+        Plan(Snapshot(Cache).With(first, Job(Cache, 2, PoolWorld.Now, Lifecycle))).Deletes.ShouldBe([first]);
     }
 
     [Fact]
@@ -125,7 +125,11 @@ public sealed class PoolExpiryTests
     {
         var stuck = Snapshot(Cache).With(Job(Cache, 1)) with { Now = PoolWorld.Now + TimeSpan.FromMinutes(61) };
 
-        Plan(stuck).Deletes.Count.ShouldBe(1);
+        Plan(stuck).Deletes.ShouldBeEmpty("somebody has to be able to look at it");
+        Plan(stuck).NextLook.ShouldBe(PoolWorld.Now + TimeSpan.FromHours(2));
+        Plan(stuck with { Now = PoolWorld.Now + TimeSpan.FromHours(2) }).Deletes.Count.ShouldBe(1);
+        Plan(stuck with { Now = PoolWorld.Now + TimeSpan.FromHours(2) }).Create.ShouldBeNull("it may be at the bucket yet");
+        Plan(stuck with { Now = PoolWorld.Now + TimeSpan.FromHours(3) }).Create.ShouldNotBeNull("its node has gone with it");
         var condition = PoolExpiry.Condition(stuck)!;
         (condition.Status, condition.Reason).ShouldBe(("False", Reasons.CacheExpiryFailed));
         condition.Message.ShouldContain("kubectl describe");
@@ -206,7 +210,9 @@ public sealed class PoolExpiryTests
         Plan(ended).Create.ShouldBeNull();
         // A build came between.
         Plan(ended.Used("old", PoolWorld.Now)).Forgotten.ShouldBeEmpty();
-        Plan(ended.Used("older", PoolWorld.Now.AddHours(-90))).Create.ShouldNotBeNull("it was not among them");
+        var another = ended.Used("older", PoolWorld.Now.AddHours(-90));
+        Plan(another).Create.ShouldBeNull("a Job for each tag would be one after another");
+        Plan(another with { Now = PoolWorld.Now.AddHours(1) }).Create.ShouldNotBeNull("it was not among them");
     }
 
     [Fact]
@@ -229,6 +235,16 @@ public sealed class PoolExpiryTests
 
         Plan(failed).Create.ShouldBeNull();
         Plan(failed with { Now = PoolWorld.Now.AddHours(1) }).Create.ShouldNotBeNull();
+    }
+
+    /// <summary>A registry has a name, not an address: what is trusted of it is what its builders trust.</summary>
+    [Fact]
+    public void Plan_OfARegistryThatIsNotVerified_PassesThatOn()
+    {
+        var snapshot = Snapshot(InRegistry).Used("old", PoolWorld.Now.AddHours(-60));
+        snapshot = snapshot with { Pool = snapshot.Pool with { Spec = snapshot.Pool.Spec with { Registries = [new PoolRegistry { Host = "registry.example.com:5000", InsecureSkipVerify = true }] } } };
+
+        RunnerJson.Deserialize<ExpireCacheDescription>(RunnerJob.DescriptionOf(Plan(snapshot).Create!, JobContainers.Runner)).Registry!.InsecureSkipVerify.ShouldBeTrue();
     }
 
     /// <summary>What is in a bucket goes by itself; only the memory of it is ours.</summary>

@@ -25,6 +25,9 @@ internal sealed class FakeRegistry : IAsyncDisposable
     /// <summary>Asked first; true where it has answered.</summary>
     public Func<HttpContext, Task<bool>> Fault { get; set; } = _ => Task.FromResult(false);
 
+    /// <summary>How a page of tags names the next one.</summary>
+    public Func<string, string> NextPage { get; set; } = path => $"<{path}>; rel=\"next\"";
+
     public string Host => new Uri(_app.Urls.First()).Authority;
 
     public static async Task<FakeRegistry> StartAsync()
@@ -96,7 +99,7 @@ internal sealed class FakeRegistry : IAsyncDisposable
     {
         var last = context.Request.Query["last"].ToString();
         var page = Manifests.Keys.Where(ImageReference.IsTag).Order(StringComparer.Ordinal).SkipWhile(tag => string.CompareOrdinal(tag, last) <= 0 && last.Length > 0).Take(3).ToList();
-        if (page.Count > 2) context.Response.Headers.Link = $"<{context.Request.Path}?n=2&last={page[1]}>; rel=\"next\"";
+        if (page.Count > 2) context.Response.Headers.Link = NextPage($"{context.Request.Path}?n=2&last={page[1]}");
         await context.Response.WriteAsJsonAsync(new { name = "x", tags = page.Take(2) });
     }
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Slipway.Runner;
 using Slipway.S3;
 
@@ -64,6 +65,19 @@ public sealed class CacheProblemsTests
         CacheProblems.OfBuild(outcome with { Solve = outcome.Solve with { Imports = false } }).ShouldBeNull();
     }
 
+    /// <summary>Its own builds tell of it, and mend it.</summary>
+    [Theory]
+    [InlineData("cache.example.com/cache:x", true)]
+    [InlineData("cache.example.com/cache:another", false)]
+    public void OfImport_WhenAnotherCacheCannotBeRead_IsNoTroubleOfThisOne(string cache, bool told)
+    {
+        var vertex = JsonSerializer.Serialize(new
+        {
+            vertexes = new[] { new { digest = "a", name = $"importing cache manifest from {cache}", started = "2026-01-01T00:00:00Z", completed = "2026-01-01T00:00:01Z", error = "failed to configure registry cache importer: unexpected EOF" } },
+        });
+        (CacheProblems.OfImport(Outcome(Registry, [vertex], exitCode: 0)) is not null).ShouldBe(told);
+    }
+
     private static CacheDescription Registry => new() { Name = "x", Registry = new RegistryCacheDescription { Repository = "cache.example.com/cache" } };
 
     private static CacheDescription Bucket => new() { Name = "x", S3 = new S3CacheDescription { Bucket = "cache", Region = "us-east-1" } };
@@ -82,6 +96,12 @@ public sealed class CacheProblemsTests
         return new SolveOutcome(solve, new BuildctlEnd(exitCode, StopReason.None), progress);
     }
 
+    /// <summary>The cache that it was told to read; null where it was none.</summary>
+    private static CacheDescription? ImportedBy(IEnumerable<string> said) =>
+        said.Select(line => Regex.Match(line, "importing cache manifest from ([^\\s\"]+):([^:\\s\"]+)\"")).FirstOrDefault(match => match.Success) is { } import
+            ? new CacheDescription { Name = import.Groups[2].Value, Registry = new RegistryCacheDescription { Repository = import.Groups[1].Value } }
+            : null;
+
     private static (Dictionary<string, string> Header, SolveOutcome Outcome) Read(string name)
     {
         var lines = File.ReadAllLines(Path.Combine(Folder, name + ".txt"));
@@ -89,6 +109,6 @@ public sealed class CacheProblemsTests
         var header = lines[..end].Select(line => line[1..].Split(':', 2)).ToDictionary(pair => pair[0].Trim(), pair => pair[1].Trim());
         var said = lines[(end + 1)..];
         var failed = said.Any(line => line.StartsWith("error:", StringComparison.OrdinalIgnoreCase));
-        return (header, Outcome(header["cache"] == "s3" ? Bucket : Registry, said, header.GetValueOrDefault("solve") == "export", failed ? 1 : 0));
+        return (header, Outcome(header["cache"] == "s3" ? Bucket : ImportedBy(said) ?? Registry, said, header.GetValueOrDefault("solve") == "export", failed ? 1 : 0));
     }
 }

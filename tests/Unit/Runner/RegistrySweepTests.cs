@@ -92,6 +92,67 @@ public sealed class RegistrySweepTests : IAsyncLifetime
         Tags.ShouldBe(["old"]);
     }
 
+    /// <summary>Behind a proxy that ends TLS it names itself by what it hears.</summary>
+    [Theory]
+    [InlineData("https://registry.internal:5000")]
+    [InlineData("http://registry.internal")]
+    public async Task Sweep_WhereTheRegistryNamesItselfAnother_StillSeesAllTags(string self)
+    {
+        _registry.NextPage = path => $"<{self}{path}>; rel=next";
+        Tag("old", "same");
+        foreach (var tag in new[] { "a", "b", "c", "z" }) Tag(tag, tag);
+        Tag("live", "same");
+
+        (await RunAsync("old")).Expiry!.Manifests.ShouldBe(new ExpiredObjects(1, 0));
+    }
+
+    [Fact]
+    public async Task Sweep_WhereAPageNamesItselfAsTheNext_DeletesNothing()
+    {
+        _registry.NextPage = path => $"<{path[..path.IndexOf('?', StringComparison.Ordinal)]}?n=1000>; rel=\"next\"";
+        foreach (var tag in new[] { "a", "b", "c", "old" }) Tag(tag, tag);
+
+        var result = await RunAsync("old");
+
+        result.Failure!.Message.ShouldContain("does not tell all of its tags");
+        Tags.ShouldContain("old");
+    }
+
+    /// <summary>Some list nothing to whom may read each; some answer with the first page alone.</summary>
+    [Fact]
+    public async Task Sweep_WhereTheListLacksATagThatIsThere_DeletesNothing()
+    {
+        _registry.NextPage = _ => "";
+        foreach (var tag in new[] { "a", "b", "c", "old" }) Tag(tag, tag);
+
+        var result = await RunAsync("old");
+
+        $"{result.Failure!.Class} {result.Failure.Reason}".ShouldBe("Config RegistryRefused");
+        result.Failure.Message.ShouldContain("nothing was deleted");
+        Tags.ShouldContain("old");
+    }
+
+    /// <summary>A tag that must not change, or a manifest that another refers to, keeps no other alive.</summary>
+    [Fact]
+    public async Task Sweep_WhereTheRegistryRefusesOne_DeletesTheOthersAndSaysSo()
+    {
+        foreach (var tag in new[] { "a", "held", "old" }) Tag(tag, tag);
+        var held = _registry.Manifests["held"].Digest;
+        _registry.Fault = context =>
+        {
+            var refused = context.Request.Method == "DELETE" && context.Request.Path.Value!.EndsWith(held, StringComparison.Ordinal);
+            if (refused) context.Response.StatusCode = StatusCodes.Status403Forbidden;
+            return Task.FromResult(refused);
+        };
+
+        var result = await RunAsync("held", "old");
+
+        result.Failure.ShouldBeNull();
+        result.Expiry!.Complete.ShouldBeFalse();
+        result.Expiry.Conflicts.ShouldHaveSingleItem().ShouldContain("1 of 2");
+        Tags.ShouldBe(["a", "held"]);
+    }
+
     private IEnumerable<string> Tags => _registry.Manifests.Keys.Where(Slipway.Registry.ImageReference.IsTag).Order(StringComparer.Ordinal);
 
     private void Tag(string tag, string content)

@@ -334,21 +334,49 @@ public sealed class VerbTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData(false, true, true)]
-    [InlineData(true, true, false)]
-    [InlineData(true, false, true)]
-    public async Task Build_WhenTheCacheIsWorthWriting_HandsOverWhatItBuilt(bool onMissOnly, bool allCached, bool handsOver)
+    [InlineData(false, true, true, true)]
+    [InlineData(true, true, true, false)]
+    [InlineData(true, false, true, true)]
+    [InlineData(true, true, false, true)]
+    public async Task Build_WhenTheCacheIsWorthWriting_HandsOverWhatItBuilt(bool onMissOnly, bool allCached, bool imported, bool handsOver)
     {
+        const string Import = """,{"digest":"b","name":"importing cache manifest from registry.example.com/cache:team-a-app-linux-arm64-1","started":"2026-01-01T00:00:00Z","completed":"2026-01-01T00:00:01Z"}""";
         using var handover = new TemporaryFolder();
         var build = Build() with { Cache = RunnerSamples.Full.Cache, HandoverDirectory = handover.Path, ExportOnMissOnly = onMissOnly };
 
         await RunAsync(build, process =>
         {
-            process.Say(error: $$"""{"vertexes":[{"digest":"a","name":"[2/2] RUN make","cached":{{(allCached ? "true" : "false")}},"started":"2026-01-01T00:00:00Z","completed":"2026-01-01T00:00:01Z"}]}""" + "\n");
+            process.Say(error: $$"""{"vertexes":[{"digest":"a","name":"[2/2] RUN make","cached":{{(allCached ? "true" : "false")}},"started":"2026-01-01T00:00:00Z","completed":"2026-01-01T00:00:01Z"}{{(imported ? Import : "")}}]}""" + "\n");
             Succeed(process);
         });
 
         (await Handover.WaitAsync(handover.Path, _time, Token) is not null).ShouldBe(handsOver);
+    }
+
+    /// <summary>No disk, no lock: the image is there all the same.</summary>
+    [Fact]
+    public async Task Build_WhereNothingCanBeHandedOver_StillPushes()
+    {
+        var (result, _) = await RunAsync(Build() with { Cache = RunnerSamples.Full.Cache, HandoverDirectory = Path.Combine(_folder.Path, "no-such-folder") }, Succeed);
+
+        result.Failure.ShouldBeNull();
+        result.IndexDigest.ShouldBe(Index.Digest);
+    }
+
+    /// <summary>Put together with the output's, they would fail the build.</summary>
+    [Theory]
+    [InlineData("by hand")]
+    [InlineData("[]")]
+    public async Task Build_WhenTheCachesCredentialsAreNone_BuildsWithoutTheCache(string config)
+    {
+        _folder.Write(".dockerconfigjson", config);
+        var cache = RunnerSamples.Full.Cache!;
+
+        var (result, started) = await RunAsync(Build() with { Cache = cache with { CredentialsSecret = "cache", Registry = cache.Registry! with { CredentialsDirectory = _folder.Path } } }, Succeed);
+
+        result.Failure.ShouldBeNull();
+        result.Cache!.Problem!.Kind.ShouldBe(CacheProblemKind.CredentialsMissing);
+        started.ShouldHaveSingleItem().Command.Arguments.ShouldNotContain("--import-cache");
     }
 
     [Fact]
