@@ -110,21 +110,32 @@ internal static class RunnerJob
 
     private static IEnumerable<V1Container> Containers(JobShape shape, JobOptions options)
     {
-        yield return Container(shape, options, JobContainers.Runner, shape.Role, shape.Description);
-        if (shape.Companion is { } companion) yield return Container(shape, options, companion.Container, companion.Verb, companion.Description);
+        var resources = shape.Template?.Resources ?? new V1ResourceRequirements
+        {
+            Requests = new Dictionary<string, ResourceQuantity> { ["cpu"] = new("50m"), ["memory"] = new("64Mi") },
+            Limits = new Dictionary<string, ResourceQuantity> { ["memory"] = new("512Mi") },
+        };
+        yield return Container(shape, options, JobContainers.Runner, shape.Role, shape.Description, resources);
+        if (shape.Companion is { } companion) yield return Container(shape, options, companion.Container, companion.Verb, companion.Description, WhileAnotherWorks(resources));
     }
 
-    private static V1Container Container(JobShape shape, JobOptions options, string name, string verb, string description) => new()
+    /// <summary>
+    /// A pod asks for the sum of its containers, and of these two one works at a time: what the first one has asked for is the other's when
+    /// it has ended. Unsaid, the request would be the limit.
+    /// </summary>
+    private static V1ResourceRequirements WhileAnotherWorks(V1ResourceRequirements resources) => new()
+    {
+        Requests = new Dictionary<string, ResourceQuantity>(resources.Requests ?? new Dictionary<string, ResourceQuantity>()) { ["cpu"] = new("1m") },
+        Limits = resources.Limits,
+    };
+
+    private static V1Container Container(JobShape shape, JobOptions options, string name, string verb, string description, V1ResourceRequirements resources) => new()
     {
         Name = name,
         Image = options.RunnerImage,
         Args = [verb, .. Pieces(description).SelectMany(piece => new[] { "--description", Literal(piece) })],
         TerminationMessagePolicy = "File",
-        Resources = shape.Template?.Resources ?? new V1ResourceRequirements
-        {
-            Requests = new Dictionary<string, ResourceQuantity> { ["cpu"] = new("50m"), ["memory"] = new("64Mi") },
-            Limits = new Dictionary<string, ResourceQuantity> { ["memory"] = new("512Mi") },
-        },
+        Resources = resources,
         SecurityContext = new V1SecurityContext
         {
             AllowPrivilegeEscalation = false,

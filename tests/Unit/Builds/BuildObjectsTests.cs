@@ -81,6 +81,27 @@ public sealed class BuildObjectsTests
         job.Spec.Template.Spec.Containers.ShouldHaveSingleItem();
     }
 
+    // The scheduler adds up what containers ask for, and the second one works when the first has ended.
+    [Theory]
+    [InlineData(null, "50m")]
+    [InlineData("2", "2")]
+    public void Job_ThatWritesItsCache_AsksForTheProcessorOnce(string? asked, string expected)
+    {
+        var resources = asked is null ? null : new V1ResourceRequirements
+        {
+            Requests = new Dictionary<string, ResourceQuantity> { ["cpu"] = new(asked), ["memory"] = new("1Gi") },
+            Limits = new Dictionary<string, ResourceQuantity> { ["cpu"] = new("4"), ["memory"] = new("2Gi") },
+        };
+        var build = Build(Amd64);
+        build = build with { Spec = build.Spec with { Job = new JobTemplate { Resources = resources } } };
+
+        var containers = JobOf(BuildReading.Read(Snapshot(build).Granted(Amd64))).Spec.Template.Spec.Containers;
+
+        containers.Select(container => container.Resources.Requests["cpu"].ToString()).ShouldBe([expected, "1m"]);
+        containers[1].Resources.Requests["memory"].ShouldBe(containers[0].Resources.Requests["memory"]);
+        containers[1].Resources.Limits.ShouldBe(containers[0].Resources.Limits);
+    }
+
     /// <summary>The build's own name, then the sibling's, then what it was told to read.</summary>
     [Fact]
     public void Job_OfAPoolWithABucket_NamesItAndNoKey()
