@@ -69,7 +69,8 @@ internal static partial class CacheProblems
         };
     }
 
-    [GeneratedRegex(@"NoSuchBucket", RegexOptions.IgnoreCase)]
+    // Nothing else of what is written to can be missing; the answer's own code is lost where the server hangs up before it is read.
+    [GeneratedRegex(@"NoSuchBucket|S3: PutObject, https response error StatusCode: 404", RegexOptions.IgnoreCase)]
     private static partial Regex NoBucket();
 
     // As containerd's resolver ends; what is missing of a cache that is there is told in other words.
