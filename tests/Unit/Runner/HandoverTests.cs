@@ -75,6 +75,26 @@ public sealed class HandoverTests : IDisposable
         (await waiting).ShouldNotBeNull();
     }
 
+    /// <summary>On a machine with much to do it is a while from a file to its lock, and whoever finds the one without the other takes the build for ended.</summary>
+    [Fact]
+    public async Task Wait_WhileTheOtherBegins_DoesNotTakeItForEnded()
+    {
+        for (var round = 0; round < 1000; round++)
+        {
+            using var folder = new TemporaryFolder();
+            var waiting = Enumerable.Range(0, 3).Select(_ => Task.Run(() => Handover.WaitAsync(folder.Path, new Unresting(), Token), Token)).ToList();
+            using var handover = Handover.Begin(folder.Path);
+            handover.Pass(new BuiltOnce { Build = RunnerSamples.Build });
+            (await Task.WhenAll(waiting)).ShouldAllBe(built => built != null, $"round {round}");
+        }
+    }
+
+    /// <summary>Every pause is over at once.</summary>
+    private sealed class Unresting : TimeProvider
+    {
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => base.CreateTimer(callback, state, TimeSpan.Zero, period);
+    }
+
     private Task<BuiltOnce?> WaitAsync() => Handover.WaitAsync(_folder.Path, _time, Token);
 
     private async Task PassAsync(TimeSpan? time = null)
