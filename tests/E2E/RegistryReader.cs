@@ -54,5 +54,21 @@ internal sealed class RegistryReader : IDisposable
     public async Task<JsonNode> BlobAsync(string repository, string digest) =>
         JsonNode.Parse(await _http.GetStringAsync(new Uri($"{Path(repository)}/blobs/{digest}", UriKind.Relative)))!;
 
+    public async Task<IReadOnlyList<string>> TagsAsync(string repository) =>
+        [.. JsonNode.Parse(await _http.GetStringAsync(new Uri($"{Path(repository)}/tags/list", UriKind.Relative)))!["tags"]!.AsArray().Select(tag => tag!.GetValue<string>())];
+
+    public async Task<bool> HasBlobAsync(string repository, string digest)
+    {
+        using var response = await _http.SendAsync(new HttpRequestMessage(HttpMethod.Head, $"{Path(repository)}/blobs/{digest}"));
+        return response.IsSuccessStatusCode;
+    }
+
+    /// <summary>From this repository alone, whatever still names it.</summary>
+    public async Task DeleteBlobAsync(string repository, string digest)
+    {
+        using var response = await _http.DeleteAsync(new Uri($"{Path(repository)}/blobs/{digest}", UriKind.Relative));
+        response.EnsureSuccessStatusCode();
+    }
+
     private static string Path(string repository) => repository[(repository.IndexOf('/', StringComparison.Ordinal) + 1)..];
 }

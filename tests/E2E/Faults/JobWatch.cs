@@ -13,6 +13,9 @@ internal sealed record WatchedJob(V1Job Job, long Created, long? Gone)
 
     public string Name => Job.Metadata.Name;
 
+    /// <summary>The revision in which it is said to be over; null where it is not.</summary>
+    public long? Ended { get; init; }
+
     /// <summary>The ImageBuild's name and uid; null where nobody owns it.</summary>
     public V1OwnerReference? Owner => Job.Metadata.OwnerReferences?.FirstOrDefault();
 
@@ -43,7 +46,10 @@ internal sealed class JobWatch : IAsyncDisposable
     [
         .. _recording.Seen.GroupBy(seen => seen.Object.Metadata.Uid)
             .Where(versions => versions.First().Object.Metadata.Labels?.ContainsKey(SlipwayApi.RoleLabel) ?? false)
-            .Select(versions => new WatchedJob(versions.Last().Object, versions.First().Revision, versions.FirstOrDefault(seen => seen.Kind == WatchEventKind.Deleted)?.Revision))
+            .Select(versions => new WatchedJob(versions.Last().Object, versions.First().Revision, versions.FirstOrDefault(seen => seen.Kind == WatchEventKind.Deleted)?.Revision)
+            {
+                Ended = versions.FirstOrDefault(seen => EndOf(seen.Object) is not null)?.Revision,
+            })
             .OrderBy(job => job.Created),
     ];
 
@@ -63,6 +69,9 @@ internal sealed class JobWatch : IAsyncDisposable
         var jobs = Jobs;
         return [.. builds.SelectMany(build => Unexplained(build, [.. jobs.Where(job => IsOf(build, job))]))];
     }
+
+    /// <summary>Complete or Failed; null while it lives.</summary>
+    public static string? EndOf(V1Job job) => job.Status?.Conditions?.FirstOrDefault(condition => condition.Type is "Complete" or "Failed" && condition.Status == "True")?.Type;
 
     public ValueTask DisposeAsync() => _recording.DisposeAsync();
 

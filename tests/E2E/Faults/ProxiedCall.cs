@@ -33,7 +33,16 @@ internal sealed class ProxiedCall(HttpContext context, Func<Task> forward, Func<
         return Task.CompletedTask;
     };
 
+    /// <summary>With other headers than it was sent with.</summary>
+    public static Func<ProxiedCall, Task> Sends(Action<IHeaderDictionary> change) => call =>
+    {
+        change(call.Headers);
+        return call.ForwardAsync();
+    };
+
     public static Func<ProxiedCall, Task> Rewrites(AnswerChange change) => call => call.ForwardAsync(change);
+
+    public IHeaderDictionary Headers => context.Request.Headers;
 
     public CancellationToken Gone => context.RequestAborted;
 
@@ -55,7 +64,7 @@ internal sealed class ProxiedCall(HttpContext context, Func<Task> forward, Func<
         context.Response.StatusCode = status;
         foreach (var (name, value) in headers) context.Response.Headers[name] = value;
         if (HttpMethods.IsHead(context.Request.Method) || body.Length == 0) return Task.CompletedTask;
-        context.Response.ContentType = "application/json";
+        context.Response.ContentType ??= "application/json";
         return context.Response.Body.WriteAsync(Encoding.UTF8.GetBytes(body), Gone).AsTask();
     }
 }

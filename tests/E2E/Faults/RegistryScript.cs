@@ -104,6 +104,9 @@ internal sealed class RegistryRule(string name, string method, string path, Func
 
     public Func<ProxiedCall, Task> Action => action;
 
+    /// <summary>A name that the query has to have; null where any may.</summary>
+    public string? Query { get; init; }
+
     /// <summary>So many go through before the first that it takes.</summary>
     public int After { get; init; }
 
@@ -116,6 +119,7 @@ internal sealed class RegistryRule(string name, string method, string path, Func
     public bool Takes(HttpRequest request)
     {
         if (!_method.IsMatch(request.Method) || !_path.IsMatch(request.Path.Value ?? "")) return false;
+        if (Query is not null && !request.Query.ContainsKey(Query)) return false;
         var number = ++_seen;
         return number > After && number - After <= Times;
     }
