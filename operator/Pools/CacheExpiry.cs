@@ -31,6 +31,10 @@ internal sealed partial class CacheExpiry(
             ? (child.Metadata.OwnerReferences ?? []).Where(owner => owner.Controller is true).Select(owner => owner.Uid)
             : [];
 
+    /// <summary>Whose cache a pod makes go: it is in the pool's namespace, and its end may be seen after its Job's.</summary>
+    public static IEnumerable<NamespacedName> PoolOf(V1Pod? pod) =>
+        pod is not null && OwnerOf(pod).Any() && pod.Metadata.Labels.TryGetValue(SlipwayApi.PoolLabel, out var pool) ? [new NamespacedName(pod.Metadata.NamespaceProperty, pool)] : [];
+
     public static IEnumerable<string> BucketOf(V1Job job) => job.Metadata.Labels is { } labels && labels.TryGetValue(SlipwayApi.CacheBucketLabel, out var bucket) ? [bucket] : [];
 
     public ExpirySnapshot Observe(V1Alpha1BuilderPool pool) => new()

@@ -13,6 +13,9 @@ namespace Slipway.Pools;
 /// <param name="Result">What its pod left; null as long as there is nothing, and where it left none.</param>
 internal sealed record ExpiryJob(V1Job Job, RunResult? Result)
 {
+    /// <summary>The Job and its pod come by two watches, of which either may be the later one.</summary>
+    private static readonly TimeSpan StoreLag = TimeSpan.FromSeconds(30);
+
     /// <summary>Of all Jobs for this spec of the cache, 1 for the first.</summary>
     public int Number => SlipwayApi.AttemptOf(Job.Metadata.Annotations);
 
@@ -37,6 +40,12 @@ internal sealed record ExpiryJob(V1Job Job, RunResult? Result)
     public DateTimeOffset? EndedAt => Job.Status?.Conditions?.FirstOrDefault(condition => condition.Type is "Complete" or "Failed" && condition.Status == "True") is { } end
         ? new DateTimeOffset((end.LastTransitionTime ?? Job.Metadata.CreationTimestamp ?? default).ToUniversalTime())
         : null;
+
+    /// <summary>When it is to be taken for certain that it left nothing; null where it runs, or has left something.</summary>
+    public DateTimeOffset? SilentAt => Result is null ? EndedAt + StoreLag : null;
+
+    /// <summary>It has ended, and what it left is known.</summary>
+    public bool IsTold(DateTimeOffset now) => !Live && !(SilentAt > now);
 
     /// <summary>The tags that it was told to delete; none where the cache is in a bucket.</summary>
     public IReadOnlyList<string> Tags

@@ -54,7 +54,7 @@ internal static class PoolExpiry
         if (snapshot.Pool.Spec.Cache is not { } cache) return new ExpiryPlan { Deletes = jobs, Forgotten = [.. expiry.Ledger.Keys] };
         var own = OfSpec(snapshot, jobs);
         var latest = own.MaxBy(job => job.Number);
-        var ended = own.Where(job => !job.Live).MaxBy(job => job.Number);
+        var ended = own.Where(job => job.IsTold(snapshot.Now)).MaxBy(job => job.Number);
         var forgotten = Forgotten(snapshot, cache, ended);
         var unused = cache.Registry is null ? [] : CacheLedger.Unused(expiry.Ledger, CacheTimes.TtlOf(cache), snapshot.Now).Except(forgotten).Take(MostTags).ToList();
         var due = Due(snapshot, cache, latest, unused.Count > 0);
@@ -66,7 +66,10 @@ internal static class PoolExpiry
             Create = isDue && !waits ? Job(snapshot, cache, (latest?.Number ?? 0) + 1, unused) : null,
             Deletes = [.. jobs.Except(own).Concat(own.Where(job => job.Number < ended?.Number || (isDue && job.IsOverdue(snapshot.Now)))).Distinct()],
             Forgotten = forgotten,
-            NextLook = latest is { Live: true } && !latest.IsOverdue(snapshot.Now) ? latest.Created + ExpiryJob.Overdue : due > snapshot.Now ? due : waits ? snapshot.Now + BucketPoll : null,
+            NextLook = latest is { Live: true } && !latest.IsOverdue(snapshot.Now) ? latest.Created + ExpiryJob.Overdue
+                : latest?.SilentAt > snapshot.Now ? latest.SilentAt
+                : due > snapshot.Now ? due
+                : waits ? snapshot.Now + BucketPoll : null,
         };
     }
 
@@ -75,7 +78,7 @@ internal static class PoolExpiry
     {
         if (snapshot.Expiry is not { } expiry || snapshot.Pool.Spec.Cache is not { } cache || snapshot.Errors.Count > 0) return null;
         var own = OfSpec(snapshot, expiry.Jobs);
-        var told = own.Where(job => !job.Live).MaxBy(job => job.Number);
+        var told = own.Where(job => job.IsTold(snapshot.Now)).MaxBy(job => job.Number);
         var overdue = own.FirstOrDefault(job => job.IsOverdue(snapshot.Now));
         return overdue is not null ? No(Reasons.CacheExpiryFailed, $"Job {overdue.Job.Metadata.Name} has not ended in an hour: kubectl describe -n {overdue.Job.Metadata.NamespaceProperty} job/{overdue.Job.Metadata.Name} says why.")
             : told is not null ? Told(cache, told)

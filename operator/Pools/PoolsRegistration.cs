@@ -57,7 +57,7 @@ internal static class PoolsRegistration
                 // By label, so that a foreign StatefulSet that blocks a pool and goes away wakes it.
                 .Watches<V1StatefulSet>(_ => (old, now) => PoolLabels.PoolOf(old).Concat(PoolLabels.PoolOf(now)))
                 // Pods belong to the StatefulSet, not to the pool.
-                .Watches<V1Pod>(_ => (old, now) => PoolLabels.PoolOf(old).Concat(PoolLabels.PoolOf(now)))
+                .Watches<V1Pod>(_ => (old, now) => PoolLabels.PoolOf(old).Concat(PoolLabels.PoolOf(now)).Concat(CacheExpiry.PoolOf(now)))
                 .Watches<V1Node>(provider => NodeWatch.PoolsOf(provider.GetRequiredService<IStore<V1Pod>>()))
                 // An authority that somebody deletes has its pool re-keyed.
                 .Watches<V1Secret>(_ => (old, now) => PkiObjects.PoolOf(old).Concat(PkiObjects.PoolOf(now)))

@@ -2,6 +2,7 @@ using k8s.Models;
 using Slipway.Api;
 using Slipway.Cache;
 using Slipway.JobPods;
+using Slipway.Kube;
 using Slipway.Pools;
 using Slipway.Runner;
 
@@ -162,9 +163,37 @@ public sealed class PoolExpiryTests
     [Fact]
     public void Condition_WhenTheJobLeftNoResult_NamesItsLog()
     {
-        var condition = PoolExpiry.Condition(Snapshot(Cache).With(Job(Cache, 1, PoolWorld.Now)))!;
+        var condition = PoolExpiry.Condition(Snapshot(Cache).With(Job(Cache, 1, PoolWorld.Now.AddSeconds(-30))))!;
         condition.Reason.ShouldBe(Reasons.CacheExpiryFailed);
         condition.Message.ShouldContain("kubectl logs -n builders job/farm-");
+    }
+
+    /// <summary>Jobs and pods are watched one beside the other, and the Job's end may be known before what its pod has left.</summary>
+    [Fact]
+    public void Condition_WhenThePodIsNotSeenToHaveEndedYet_WaitsForIt()
+    {
+        var snapshot = Snapshot(Cache).With(Job(Cache, 1, PoolWorld.Now.AddSeconds(-2)));
+        Reason(snapshot).ShouldBe(("Unknown", Reasons.CacheExpiryPending));
+        Plan(snapshot).NextLook.ShouldBe(PoolWorld.Now.AddSeconds(28));
+
+        var next = Snapshot(Cache).With(Job(Cache, 1, PoolWorld.Now.AddDays(-1), Lifecycle), Job(Cache, 2, PoolWorld.Now.AddSeconds(-2)));
+        Reason(next).ShouldBe(("True", Reasons.CacheLifecycleApplied));
+        Plan(next).Deletes.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void PoolOf_ThePodOfAnExpiry_IsThePoolThatWaitsForItsEnd()
+    {
+        var job = Job(Cache, 1).Job;
+        var metadata = new V1ObjectMeta
+        {
+            NamespaceProperty = "builders",
+            Labels = job.Spec.Template.Metadata.Labels,
+            OwnerReferences = [new V1OwnerReference { Kind = "Job", Uid = job.Metadata.Uid, Controller = true }],
+        };
+
+        CacheExpiry.PoolOf(new V1Pod { Metadata = metadata }).ShouldBe([new NamespacedName("builders", "farm")]);
+        CacheExpiry.PoolOf(new V1Pod { Metadata = new V1ObjectMeta { NamespaceProperty = "builders" } }).ShouldBeEmpty();
     }
 
     /// <summary>The next Job has not ended: what the one before said still holds.</summary>
