@@ -148,19 +148,22 @@ internal sealed class CachedPool : IAsyncDisposable
     /// <summary>Complete or Failed; null while it lives.</summary>
     public string? Ended(string uid) => JobWatch.EndOf(Jobs.Jobs.Single(job => job.Uid == uid).Job);
 
-    /// <summary>What the build's status says of its cache in the end, and how many attempts that took: one.</summary>
-    public async Task<string> HealthAsync(CachedBuild built, string reason)
+    /// <summary>
+    /// What the build's status says of its cache in the end, all of it, and how many attempts that took: one. What came of writing is
+    /// told after the rest, a moment after the Job's end.
+    /// </summary>
+    public async Task HealthAsync(CachedBuild built, string reason, params string[] says)
     {
         static V1Condition? Of(V1Alpha1ImageBuild seen) => seen.Status?.Conditions?.FirstOrDefault(condition => condition.Type == Conditions.CacheHealthy);
         var build = await Wait.UntilAsync(
-            $"the cache of {built.Name} is {reason}", Patience, () => _fixture.Client.GetAsync<V1Alpha1ImageBuild>(NamespacedName.Of(built.Build), default), seen => Of(seen)?.Reason == reason);
+            $"the cache of {built.Name} is {reason}: {string.Join(" … ", says)}", Patience, () => _fixture.Client.GetAsync<V1Alpha1ImageBuild>(NamespacedName.Of(built.Build), default),
+            seen => Of(seen) is { } told && told.Reason == reason && says.All(words => told.Message.Contains(words, StringComparison.Ordinal)));
         var condition = Of(build)!;
         Evidence.Add($"status of {built.Name}", $"{build.Status!.Phase}, CacheHealthy {condition.Status} {condition.Reason}: {condition.Message}");
         condition.Status.ShouldBe(reason is Reasons.CacheInUse or Reasons.CacheRepaired ? "True" : "False");
         build.Status.Phase.ShouldBe(Phases.Succeeded);
         build.Status.FailedAttempts.ShouldBeNull();
         Jobs.Of(built.Name, JobRoles.Build).Count.ShouldBe(1);
-        return condition.Message;
     }
 
     /// <summary>What the builder had goes with its pod.</summary>

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json.Nodes;
 using Amazon.S3;
 using Amazon.S3.Model;
@@ -55,7 +57,7 @@ public sealed class ExpiryTests(ClusterFixture fixture)
     public Task LifecycleDenied_ByTheServer_IsSwept() => SweptAsync(nameof(LifecycleDenied_ByTheServer_IsSwept), 403, Denied, "the credentials may not change the rules of the bucket");
 
     [Fact]
-    public Task LifecycleUnknown_ToTheServer_IsSwept() => SweptAsync(nameof(LifecycleUnknown_ToTheServer_IsSwept), 501, Unknown, "the server knows no rules of a bucket");
+    public Task LifecycleUnknown_ToTheServer_IsSwept() => SweptAsync(nameof(LifecycleUnknown_ToTheServer_IsSwept), 501, Unknown, "since the bucket's rules cannot be read and written back as they are (the server knows none");
 
     [Fact]
     public async Task TtlOfHours_WithAServerThatKnowsRules_IsSwept()
@@ -109,7 +111,8 @@ public sealed class ExpiryTests(ClusterFixture fixture)
     private static async Task<IReadOnlyList<string>> OursAsync(CachedPool pool, string prefix, int days)
     {
         var uid = (await pool.PoolAsync("there", _ => true)).Metadata.Uid;
-        return [$"slipway-{uid}-manifests {prefix}manifests/ {days}", $"slipway-{uid}-blobs {prefix}blobs/ {days + 4}"];
+        var ours = $"slipway-{uid}-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(prefix)))[..8]}";
+        return [$"{ours}-manifests {prefix}manifests/ {days}", $"{ours}-blobs {prefix}blobs/ {days + 4}"];
     }
 
     /// <summary>This server gives them back by their names.</summary>

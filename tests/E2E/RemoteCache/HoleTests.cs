@@ -40,6 +40,25 @@ public sealed class HoleTests(ClusterFixture fixture)
     }
 
     [Fact]
+    public async Task ManifestCorrupt_InTheBucket_IsDoneWithoutAndWrittenAfresh()
+    {
+        await using var bucket = await CacheBucket.CreateAsync(fixture);
+        await using var pool = await CachedPool.StartAsync(fixture, nameof(ManifestCorrupt_InTheBucket_IsDoneWithoutAndWrittenAfresh), bucket.Cache());
+        await pool.BuiltAsync(pool.Build("first"));
+        await pool.FreshBuilderAsync();
+        var manifest = (await bucket.ManifestsAsync()).ShouldHaveSingleItem();
+        await bucket.PutAsync(manifest);
+
+        var second = await pool.BuiltAsync(pool.Build("second"));
+
+        pool.Evidence.AddSeen("buildctl's log", second.Log, "invalid character");
+        second.Cache.Cached.ShouldBe(0);
+        second.ShouldHaveWritten();
+        await pool.HealthAsync(second, Reasons.CacheRepaired, "is no cache");
+        (await bucket.MissingAsync()).ShouldBeEmpty();
+    }
+
+    [Fact]
     public async Task BlobsGone_FromTheCacheRegistry_IsBuiltOnceMoreAndRepaired()
     {
         var registry = fixture.Proxy.Plain;
@@ -83,7 +102,7 @@ public sealed class HoleTests(ClusterFixture fixture)
     private static async Task ShouldBeRepairedAsync(CachedPool pool, CachedBuild built)
     {
         built.ShouldHaveWritten();
-        (await pool.HealthAsync(built, Reasons.CacheRepaired)).ShouldContain("is gone from where it is kept");
+        await pool.HealthAsync(built, Reasons.CacheRepaired, "is gone from where it is kept");
         await pool.FreshBuilderAsync();
         var third = await pool.BuiltAsync(pool.Build("third", late: "another"));
         pool.Evidence.AddSeen("buildctl's log after that, on a fresh builder", third.Log, "CACHED");

@@ -19,9 +19,8 @@ public sealed partial class RefusalTests(ClusterFixture fixture)
         pool.Evidence.AddSeen("buildctl's log", built.Log, "NoSuchBucket");
         pool.Evidence.AddSeen("buildctl's log of writing the cache", built.CacheLog!, "NoSuchBucket");
         built.Cache.Imported.ShouldBe(false);
-        var message = await pool.HealthAsync(built, Reasons.CacheUnreadable);
-        message.ShouldContain($"could not be read: there is no bucket {bucket.Name}: create it");
-        message.ShouldContain($"was not written: there is no bucket {bucket.Name}: create it");
+        var missing = $"there is no bucket {bucket.Name}: create it";
+        await pool.HealthAsync(built, Reasons.CacheUnreadable, $"could not be read: {missing}", $"was not written: {missing}");
     }
 
     [Fact]
@@ -43,9 +42,8 @@ public sealed partial class RefusalTests(ClusterFixture fixture)
         pool.Evidence.AddSeen("the S3 server's record", proxy.Script.Record, @"GET .*/blobs/.*: 403 \(with a key that is none\)");
         pool.Evidence.AddSeen("buildctl's log", second.Log, "GetObject.*403");
         pool.Evidence.AddSeen("buildctl's log of writing the cache", second.CacheLog!, "403");
-        var message = await pool.HealthAsync(second, Reasons.CacheBroken);
-        message.ShouldContain("refuses the credentials of Secret s3 (401 or 403)");
-        message.ShouldContain("was not written");
+        var refused = $"bucket {bucket.Name} refuses the credentials of Secret s3 (401 or 403)";
+        await pool.HealthAsync(second, Reasons.CacheBroken, $"could not be fetched: {refused}", $"was not written: {refused}");
     }
 
     [Fact]
@@ -60,7 +58,7 @@ public sealed partial class RefusalTests(ClusterFixture fixture)
         pool.Evidence.Add("Secrets of the build's namespace", await fixture.Cluster.KubectlAsync("--namespace", other.Name, "get", "secrets", "--output", "name"));
         pool.Evidence.AddSeen("the Job's log", built.Log, "The Secret s3 of the pool's cache is not in this namespace.*Building without the remote cache");
         built.Cache.Imported.ShouldBe(false);
-        (await pool.HealthAsync(built, Reasons.CacheCredentialsMissing)).ShouldContain("The Secret s3 of the pool's cache is not in this namespace");
+        await pool.HealthAsync(built, Reasons.CacheCredentialsMissing, "The Secret s3 of the pool's cache is not in this namespace");
         (await bucket.KeysAsync()).ShouldBeEmpty();
     }
 
@@ -77,9 +75,8 @@ public sealed partial class RefusalTests(ClusterFixture fixture)
         pool.Evidence.AddSeen("the registry's record", fixture.Proxy.Of(pool.Tenant).Record, @"/cache/.*: 503 \(503\)");
         pool.Evidence.AddSeen("buildctl's log", built.Log, "importer.*503");
         pool.Evidence.AddSeen("buildctl's log of writing the cache", built.CacheLog!, "503");
-        var message = await pool.HealthAsync(built, Reasons.CacheUnreadable);
-        message.ShouldContain("is busy or broken (429 or 5xx)");
-        message.ShouldContain("was not written");
+        var busy = $"the registry of {registry.Host}/{key.Namespace}/cache is busy or broken (429 or 5xx)";
+        await pool.HealthAsync(built, Reasons.CacheUnreadable, $"could not be read: {busy}", $"was not written: {busy}");
     }
 
     [Fact]
@@ -94,9 +91,8 @@ public sealed partial class RefusalTests(ClusterFixture fixture)
 
         pool.Evidence.AddSeen("buildctl's log", built.Log, "importer.*connection refused");
         pool.Evidence.AddSeen("buildctl's log of writing the cache", built.CacheLog!, "connection refused");
-        var message = await pool.HealthAsync(built, Reasons.CacheUnreadable);
-        message.ShouldContain("cannot be reached from the builder");
-        message.ShouldContain("was not written");
+        var unreachable = $"the registry of {cache.Registry!.Repository} cannot be reached from the builder";
+        await pool.HealthAsync(built, Reasons.CacheUnreadable, $"could not be read: {unreachable}", $"was not written: {unreachable}");
     }
 
     /// <summary>What the second stage has of the cache is fetched once the first stage's last step has ended.</summary>

@@ -1,0 +1,130 @@
+using System.Text.Json.Nodes;
+using k8s.Models;
+using Slipway.Api;
+using Slipway.Cache;
+using Slipway.Kube;
+using Slipway.Runner;
+using Slipway.Tests.E2E.Faults;
+
+namespace Slipway.Tests.E2E.RemoteCache;
+
+/// <summary>What the pool remembers of its caches: when each was used, when it was written, how much of it was of use.</summary>
+public sealed class LedgerTests(ClusterFixture fixture)
+{
+    [Fact]
+    public async Task TagUnused_ForItsTime_IsDeletedAndOneInUseStays()
+    {
+        await using var pool = await InRegistryAsync(nameof(TagUnused_ForItsTime_IsDeletedAndOneInUseStays));
+        using var reader = new RegistryReader(fixture.Cluster.Registry);
+        await pool.BuiltAsync(OfScope(pool, "used", "used"));
+        await pool.BuiltAsync(OfScope(pool, "unused", "unused"));
+        var tags = await reader.TagsAsync(Repository(pool));
+        var (used, unused) = (tags.Single(tag => tag.Contains("-used-", StringComparison.Ordinal)), tags.Single(tag => tag.Contains("-unused-", StringComparison.Ordinal)));
+        var digest = (await reader.DigestAsync(Repository(pool), unused))!;
+
+        await AgeAsync(pool, unused);
+
+        await Wait.UntilAsync("the tag is gone", CachedPool.Patience, () => reader.DigestAsync(Repository(pool), unused), gone => gone is null);
+        (await reader.DigestAsync(Repository(pool), used)).ShouldNotBeNull();
+        pool.Evidence.AddSeen("the registry's record", fixture.Proxy.Of(pool.Tenant).Record, $"DELETE .*/manifests/{digest}: 202");
+        await Wait.UntilAsync("the ledger has forgotten it", CachedPool.Patience, () => LedgerAsync(pool), ledger => !ledger.ContainsKey(unused));
+        (await LedgerAsync(pool)).Keys.ShouldBe([used]);
+        (await pool.ExpiryAsync(Reasons.CacheSwept)).Status.ShouldBe("True");
+        await pool.AddExpirySeenAsync("1 tags are out of use: 1 manifests deleted, 0 kept");
+    }
+
+    [Fact]
+    public async Task DeletesForbidden_ByTheCacheRegistry_AreReportedAndNotTriedAgain()
+    {
+        await using var pool = await InRegistryAsync(nameof(DeletesForbidden_ByTheCacheRegistry_AreReportedAndNotTriedAgain));
+        fixture.Proxy.Of(pool.Tenant).Add(new("no deletes", "DELETE", $"/{pool.Key.Namespace}/cache/", ProxiedCall.Answers(405)));
+        await pool.BuiltAsync(OfScope(pool, "app", "app"));
+        var tag = (await LedgerAsync(pool)).Keys.ShouldHaveSingleItem();
+
+        await AgeAsync(pool, tag);
+
+        var condition = await pool.ExpiryAsync(FailureReasons.CacheDeletesForbidden);
+        condition.Status.ShouldBe("False");
+        condition.Message.ShouldContain("deletes nothing, or not with these credentials");
+        pool.Evidence.AddSeen("the registry's record", fixture.Proxy.Of(pool.Tenant).Record, @"DELETE .*: 405 \(no deletes\)");
+        await Task.Delay(TimeSpan.FromSeconds(20), TimeProvider.System, TestContext.Current.CancellationToken);
+        pool.ExpiryJobs().Count.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task ExportOnMiss_OfAHotCache_WritesOnlyWhatWasMissed()
+    {
+        await using var bucket = await CacheBucket.CreateAsync(fixture);
+        await using var pool = await CachedPool.StartAsync(fixture, nameof(ExportOnMiss_OfAHotCache_WritesOnlyWhatWasMissed), bucket.Cache() with { Export = "OnMiss" });
+        var first = await pool.BuiltAsync(pool.Build("first"));
+        first.ShouldHaveWritten();
+        await Wait.UntilAsync("the ledger knows of the export", CachedPool.Patience, () => LedgerAsync(pool), ledger => ledger.Values.Any(entry => CacheLedger.Read(entry)?.LastExport is not null));
+
+        var hot = await pool.BuiltAsync(pool.Build("hot"));
+        var missed = await pool.BuiltAsync(pool.Build("missed", late: "another"));
+
+        hot.ShouldComeFromCache();
+        hot.CacheLog.ShouldNotBeNull().ShouldNotContain("The cache is written.");
+        missed.ShouldHaveWritten();
+        pool.Evidence.AddSeen("the log of a build that has missed nothing", hot.Log, "CACHED");
+        pool.Evidence.Add("its cache's container", hot.CacheLog);
+        pool.Evidence.AddSeen("the log of writing the cache of one that has missed a step", missed.CacheLog!, "The cache is written");
+    }
+
+    [Fact]
+    public async Task HitRatio_ThatFallsAgainstTheLastBuild_IsAnEvent()
+    {
+        await using var bucket = await CacheBucket.CreateAsync(fixture);
+        await using var pool = await CachedPool.StartAsync(fixture, nameof(HitRatio_ThatFallsAgainstTheLastBuild_IsAnEvent), bucket.Cache());
+        await pool.BuiltAsync(Steps(pool, "first", "early"));
+        (await pool.BuiltAsync(Steps(pool, "warm", "early"))).ShouldComeFromCache();
+        await Wait.UntilAsync("the ledger knows of it", CachedPool.Patience, () => LedgerAsync(pool), ledger => ledger.Values.Any(entry => CacheLedger.RatioOf(CacheLedger.Read(entry)) == 1));
+
+        var cold = await pool.BuiltAsync(Steps(pool, "cold", "changed"));
+
+        cold.Cache.Cached.ShouldBe(0);
+        cold.Cache.Ratio.ShouldBe("0.00");
+        var told = await Wait.UntilAsync("an Event tells", CachedPool.Patience,
+            () => fixture.Cluster.KubectlAsync("--namespace", pool.Key.Namespace, "get", "events", "--field-selector", $"reason={Reasons.CacheHitRatioFell}"), events => events.Contains("imagebuild/cold", StringComparison.Ordinal));
+        pool.Evidence.AddSeen("Events of the namespace", told, "0 of 4 steps .* came from cache; of the last build of this scope it were 100");
+        (await fixture.Cluster.KubectlAsync("--namespace", pool.Key.Namespace, "get", "imagebuild", "cold")).ShouldContain("0/4");
+    }
+
+    private static V1Alpha1ImageBuild Steps(CachedPool pool, string name, string early) => pool.Of(name, null, $"""
+        FROM busybox:stable
+        RUN echo {early} of {pool.Key.Namespace} > /a
+        RUN cat /a && echo b > /b
+        RUN cat /b && echo c > /c
+        RUN cat /c && echo d > /d
+        """);
+
+    private static V1Alpha1ImageBuild OfScope(CachedPool pool, string name, string scope)
+    {
+        var build = pool.Build(name, late: scope);
+        return build with { Spec = build.Spec with { Cache = new BuildCache { Scope = scope } } };
+    }
+
+    private string Repository(CachedPool pool) => $"{fixture.Proxy.Plain.Host}/{pool.Key.Namespace}/cache";
+
+    private Task<CachedPool> InRegistryAsync(string test)
+    {
+        var (registry, key) = (fixture.Proxy.Plain, CachedPool.NewKey());
+        var cache = new PoolCache { Ttl = "48h", Registry = new PoolRegistryCache { Repository = $"{registry.Host}/{key.Namespace}/cache", CredentialsSecretRef = new LocalReference { Name = Tenant.PushSecret } } };
+        return CachedPool.StartAsync(fixture, test, cache, registry: registry, key: key);
+    }
+
+    private static NamespacedName LedgerOf(CachedPool pool) => new(pool.Key.Namespace, $"{pool.Key.Name}-cache-ledger");
+
+    private async Task<IDictionary<string, string>> LedgerAsync(CachedPool pool) =>
+        (await fixture.Client.GetOrDefaultAsync<V1ConfigMap>(LedgerOf(pool), default))?.Data ?? new Dictionary<string, string>();
+
+    /// <summary>As if nobody had used it for three days.</summary>
+    private async Task AgeAsync(CachedPool pool, string tag)
+    {
+        var written = await Wait.UntilAsync($"the ledger knows of {tag} and its export", CachedPool.Patience, () => LedgerAsync(pool), ledger => ledger.TryGetValue(tag, out var entry) && CacheLedger.Read(entry)?.LastExport is not null);
+        var aged = JsonNode.Parse(written[tag])!;
+        aged["lastUsed"] = TimeProvider.System.GetUtcNow().AddDays(-3);
+        pool.Evidence.Add("the ledger's entry, aged", $"{tag} {aged.ToJsonString()}");
+        await fixture.Client.PatchAsync<V1ConfigMap>(LedgerOf(pool), new JsonObject { ["data"] = new JsonObject { [tag] = aged.ToJsonString() } }, default);
+    }
+}
