@@ -85,7 +85,7 @@ internal sealed class BenchPool : IAsyncDisposable
 
     /// <summary>Returns once the build's Job has ended, and with it what writes the cache.</summary>
     public Task JobEndsAsync(string build) => Wait.UntilAsync($"the Job of {build} has ended", Patience, () => Task.FromResult(_jobs.Seen),
-        seen => seen.Any(job => job.Object.Metadata.Labels[SlipwayApi.BuildLabel] == build && job.Object.Status?.Conditions?.Any(condition => condition.Type is "Complete" or "Failed") is true), TimeSpan.FromMilliseconds(50));
+        seen => seen.Any(job => BuildOf(job.Object) == build && job.Object.Status?.Conditions?.Any(condition => condition.Type is "Complete" or "Failed") is true), TimeSpan.FromMilliseconds(50));
 
     public async ValueTask DisposeAsync()
     {
@@ -118,7 +118,10 @@ internal sealed class BenchPool : IAsyncDisposable
     public Task UntilAtZeroAsync() => UntilAsync("at zero", pool => pool.Status?.Platforms?.All(platform => platform is { Desired: 0, Builders: null or { Count: 0 } }) is true);
 
     private Seen<V1Job> SeenJobOf(string build) =>
-        _jobs.Seen.First(seen => seen.Object.Metadata.Labels[SlipwayApi.BuildLabel] == build && seen.Object.Metadata.Labels[SlipwayApi.RoleLabel] == JobRoles.Build);
+        _jobs.Seen.First(seen => BuildOf(seen.Object) == build && seen.Object.Metadata.Labels[SlipwayApi.RoleLabel] == JobRoles.Build);
+
+    /// <summary>Null for a Job of the pool's own, which makes its cache go.</summary>
+    private static string? BuildOf(V1Job job) => job.Metadata.Labels.TryGetValue(SlipwayApi.BuildLabel, out var build) ? build : null;
 
     private Seen<V1Alpha1ImageBuild>? EndOf(string name) =>
         _builds.Seen.FirstOrDefault(seen => seen.Object.Metadata.Name == name && seen.Object.Status?.Conditions.IsTrue(Conditions.Complete) is true);
