@@ -2,6 +2,7 @@ using System.Globalization;
 using k8s.Models;
 using Slipway.Api;
 using Slipway.Builds;
+using Slipway.JobPods;
 using Slipway.Kube.Client;
 using Slipway.Runner;
 
@@ -125,7 +126,7 @@ public sealed class BuildFaultTests(ClusterFixture fixture)
 
     private static bool TellsTheLie(V1Pod pod) => MessageOf(pod).Contains(FalseDigest, StringComparison.Ordinal);
 
-    private static string MessageOf(V1Pod pod) => pod.Status?.ContainerStatuses?.FirstOrDefault()?.State?.Terminated?.Message ?? "";
+    private static string MessageOf(V1Pod pod) => JobContainers.EndOf(pod, JobContainers.Runner)?.Message ?? "";
 
     private static string Line(V1Pod pod) => $"Pod {pod.Metadata.Name}, owner {pod.Metadata.OwnerReferences[0].Kind} {pod.Metadata.OwnerReferences[0].Name} ({pod.Metadata.OwnerReferences[0].Uid}), "
         + $"labels {string.Join(' ', pod.Metadata.Labels.Where(label => label.Key.StartsWith("slipway.dev/", StringComparison.Ordinal)).Select(label => $"{label.Key}={label.Value}"))}: {pod.Status.Phase}, message {MessageOf(pod)}";

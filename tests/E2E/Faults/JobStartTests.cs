@@ -1,6 +1,7 @@
 using k8s.Models;
 using Slipway.Api;
 using Slipway.Builds;
+using Slipway.JobPods;
 using Slipway.Runner;
 
 namespace Slipway.Tests.E2E.Faults;
@@ -65,5 +66,5 @@ public sealed class JobStartTests(ClusterFixture fixture)
         (await fault.TagAsync("app")).ShouldBeNull();
     }
 
-    private static V1ContainerStateTerminated? State(V1Pod pod) => pod.Status?.ContainerStatuses?.FirstOrDefault()?.State?.Terminated;
+    private static V1ContainerStateTerminated? State(V1Pod pod) => JobContainers.EndOf(pod, JobContainers.Runner);
 }

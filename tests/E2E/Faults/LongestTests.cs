@@ -3,6 +3,7 @@ using System.Text;
 using k8s.Models;
 using Slipway.Api;
 using Slipway.Builds;
+using Slipway.JobPods;
 using Slipway.Kube.Client;
 using Slipway.Runner;
 
@@ -28,7 +29,7 @@ public sealed class LongestTests(ClusterFixture fixture)
 
         var status = await fault.SucceedsAsync(name);
 
-        var messages = pods.Objects.Select(pod => (pod.Metadata.Name, Message: pod.Status.ContainerStatuses?.FirstOrDefault()?.State?.Terminated?.Message ?? "")).ToList();
+        var messages = pods.Objects.Select(pod => (pod.Metadata.Name, Message: JobContainers.EndOf(pod, JobContainers.Runner)?.Message ?? "")).ToList();
         fault.Evidence.AddSeen("the kubelet's termination messages", messages.Select(pod => string.Create(CultureInfo.InvariantCulture, $"{pod.Name}: {Encoding.UTF8.GetByteCount(pod.Message)} bytes: {pod.Message}")), status.IndexDigest!);
         foreach (var platform in fixture.Cluster.Platforms)
         {
