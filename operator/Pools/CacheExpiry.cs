@@ -20,9 +20,6 @@ internal sealed partial class CacheExpiry(
     public const string OwnerIndex = "expiryOwner";
     public const string BucketIndex = "cacheBucket";
 
-    /// <summary>How far a store may lag behind what was made.</summary>
-    private static readonly TimeSpan StoreLag = TimeSpan.FromSeconds(30);
-
     /// <summary>Buckets that a Job was just made for which no store may show yet.</summary>
     private readonly ConcurrentDictionary<string, (string PoolUid, DateTimeOffset Until)> _turns = new();
 
@@ -110,7 +107,7 @@ internal sealed partial class CacheExpiry(
     /// <summary>False where another pool has been quicker in this very moment.</summary>
     private bool Take(string bucket, string poolUid)
     {
-        var (now, mine) = (time.GetUtcNow(), (poolUid, time.GetUtcNow() + StoreLag));
+        var (now, mine) = (time.GetUtcNow(), (poolUid, time.GetUtcNow() + ExpiryJob.StoreLag));
         return _turns.AddOrUpdate(bucket, mine, (_, held) => held.PoolUid == poolUid || now >= held.Until ? mine : held).PoolUid == poolUid;
     }
 

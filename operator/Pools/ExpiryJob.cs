@@ -14,7 +14,7 @@ namespace Slipway.Pools;
 internal sealed record ExpiryJob(V1Job Job, RunResult? Result)
 {
     /// <summary>The Job and its pod come by two watches, of which either may be the later one.</summary>
-    private static readonly TimeSpan StoreLag = TimeSpan.FromSeconds(30);
+    public static readonly TimeSpan StoreLag = TimeSpan.FromSeconds(30);
 
     /// <summary>Of all Jobs for this spec of the cache, 1 for the first.</summary>
     public int Number => SlipwayApi.AttemptOf(Job.Metadata.Annotations);

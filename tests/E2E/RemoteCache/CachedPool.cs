@@ -50,6 +50,10 @@ internal sealed class CachedPool : IAsyncDisposable
 
     public Evidence Evidence { get; }
 
+    /// <summary>With the credentials that push images, too.</summary>
+    public static PoolCache InRegistry(string repository) =>
+        new() { Registry = new PoolRegistryCache { Repository = repository, CredentialsSecretRef = new LocalReference { Name = Tenant.PushSecret } } };
+
     public static NamespacedName NewKey() => new($"e2e-{Guid.NewGuid():N}"[..16], "cached");
 
     /// <summary>Returns when it is Ready; one without builders is not waited for.</summary>

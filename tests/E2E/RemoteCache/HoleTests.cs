@@ -64,7 +64,7 @@ public sealed class HoleTests(ClusterFixture fixture)
         var registry = fixture.Proxy.Plain;
         var key = CachedPool.NewKey();
         var repository = $"{registry.Host}/{key.Namespace}/cache";
-        await using var pool = await CachedPool.StartAsync(fixture, nameof(BlobsGone_FromTheCacheRegistry_IsBuiltOnceMoreAndRepaired), InRegistry(repository), registry: registry, key: key);
+        await using var pool = await CachedPool.StartAsync(fixture, nameof(BlobsGone_FromTheCacheRegistry_IsBuiltOnceMoreAndRepaired), CachedPool.InRegistry(repository), registry: registry, key: key);
         using var reader = new RegistryReader(fixture.Cluster.Registry);
         await pool.BuiltAsync(pool.Build("first"));
         await pool.FreshBuilderAsync();
@@ -110,9 +110,6 @@ public sealed class HoleTests(ClusterFixture fixture)
         third.Cache.Imported.ShouldBe(true);
         await pool.HealthAsync(third, Reasons.CacheInUse);
     }
-
-    private static PoolCache InRegistry(string repository) =>
-        new() { Registry = new PoolRegistryCache { Repository = repository, CredentialsSecretRef = new LocalReference { Name = Tenant.PushSecret } } };
 
     /// <summary>Of the one cache that is there.</summary>
     private static async Task<IReadOnlyList<string>> LayersAsync(RegistryReader reader, string repository)

@@ -109,7 +109,7 @@ public sealed class LedgerTests(ClusterFixture fixture)
     private Task<CachedPool> InRegistryAsync(string test)
     {
         var (registry, key) = (fixture.Proxy.Plain, CachedPool.NewKey());
-        var cache = new PoolCache { Ttl = "48h", Registry = new PoolRegistryCache { Repository = $"{registry.Host}/{key.Namespace}/cache", CredentialsSecretRef = new LocalReference { Name = Tenant.PushSecret } } };
+        var cache = CachedPool.InRegistry($"{registry.Host}/{key.Namespace}/cache") with { Ttl = "48h" };
         return CachedPool.StartAsync(fixture, test, cache, registry: registry, key: key);
     }
 

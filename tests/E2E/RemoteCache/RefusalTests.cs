@@ -67,7 +67,7 @@ public sealed partial class RefusalTests(ClusterFixture fixture)
     {
         var registry = fixture.Proxy.Plain;
         var key = CachedPool.NewKey();
-        await using var pool = await CachedPool.StartAsync(fixture, nameof(CacheRegistryUnavailable_AllTheTime_IsDoneWithout), InRegistry($"{registry.Host}/{key.Namespace}/cache"), registry: registry, key: key);
+        await using var pool = await CachedPool.StartAsync(fixture, nameof(CacheRegistryUnavailable_AllTheTime_IsDoneWithout), CachedPool.InRegistry($"{registry.Host}/{key.Namespace}/cache"), registry: registry, key: key);
         fixture.Proxy.Of(pool.Tenant).Add(new("503", ".*", $"/{key.Namespace}/cache/", ProxiedCall.Answers(503)));
 
         var built = await pool.BuiltAsync(pool.Build("app"));
@@ -83,7 +83,7 @@ public sealed partial class RefusalTests(ClusterFixture fixture)
     public async Task CacheRegistryStopped_AllTheTime_IsDoneWithout()
     {
         // Nobody listens at this port.
-        var cache = InRegistry($"{fixture.Proxy.Plain.Host.Split(':')[0]}:1/cache");
+        var cache = CachedPool.InRegistry($"{fixture.Proxy.Plain.Host.Split(':')[0]}:1/cache");
         await using var pool = await CachedPool.StartAsync(
             fixture, nameof(CacheRegistryStopped_AllTheTime_IsDoneWithout), cache with { Registry = cache.Registry! with { CredentialsSecretRef = null } });
 
@@ -104,9 +104,6 @@ public sealed partial class RefusalTests(ClusterFixture fixture)
         RUN echo early of {fixture.Cluster.Registry.Host} > /early
         COPY --from=first /first /first
         """;
-
-    private static PoolCache InRegistry(string repository) =>
-        new() { Registry = new PoolRegistryCache { Repository = repository, CredentialsSecretRef = new LocalReference { Name = Tenant.PushSecret } } };
 
     [GeneratedRegex("Credential=[^/]*")]
     private static partial Regex KeyId();
