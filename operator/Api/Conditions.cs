@@ -32,12 +32,8 @@ internal static class Conditions
             .Select(condition => Written(condition, before[condition.Type].FirstOrDefault(), generation, now))];
     }
 
-    public static bool IsTrue(this IReadOnlyList<V1Condition>? conditions, string type) => Is(conditions, type, True);
-
-    public static bool IsFalse(this IReadOnlyList<V1Condition>? conditions, string type) => Is(conditions, type, False);
-
-    private static bool Is(IReadOnlyList<V1Condition>? conditions, string type, string status) =>
-        conditions?.Any(condition => condition.Type == type && condition.Status == status) ?? false;
+    public static bool IsTrue(this IReadOnlyList<V1Condition>? conditions, string type) =>
+        conditions?.Any(condition => condition.Type == type && condition.Status == True) ?? false;
 
     private static V1Condition Written(Condition wanted, V1Condition? before, long? generation, DateTimeOffset now) => new()
     {

@@ -176,7 +176,7 @@ internal sealed record PoolRegistryCache
     /// <summary>host/path of the one repository in which each cache has a tag: namespace, scope and platform with a hash. Clusters need different ones.</summary>
     public string Repository { get; init; } = "";
 
-    /// <summary>A kubernetes.io/dockerconfigjson Secret, looked for in the namespace of the build. Absent there: the build runs without this cache and says so.</summary>
+    /// <summary>A kubernetes.io/dockerconfigjson Secret, looked for in the namespace of the build, and in the pool's by the Job that makes the cache go. Absent there: the build runs without this cache, or nothing goes, and status says so.</summary>
     public LocalReference? CredentialsSecretRef { get; init; }
 }
 
@@ -198,7 +198,7 @@ internal sealed record PoolS3Cache
     /// <summary>Ask for endpoint/bucket/key, not for bucket.endpoint/key: most servers other than Amazon's need it. Only with endpointURL.</summary>
     public bool? UsePathStyle { get; init; }
 
-    /// <summary>A Secret with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, for a session, AWS_SESSION_TOKEN, looked for in the namespace of the build. Absent there: the build runs without this cache and says so. Without this field the cloud identity of the Job's ServiceAccount is used.</summary>
+    /// <summary>A Secret with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, for a session, AWS_SESSION_TOKEN, looked for in the namespace of the build, and in the pool's by the Job that makes the cache go. Absent there: the build runs without this cache, or nothing goes, and status says so. Without this field the cloud identity of the Job's ServiceAccount is used.</summary>
     public LocalReference? CredentialsSecretRef { get; init; }
 
     /// <summary>ServiceAccount, in the pool's namespace, of the Job that makes the cache go when its time is over. Default: default.</summary>

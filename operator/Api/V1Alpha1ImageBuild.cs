@@ -149,7 +149,7 @@ internal sealed record BuildOutput
 
 internal sealed record BuildCache
 {
-    /// <summary>What shares one cache. Default: the output repository. Stored as namespace/scope/platform.</summary>
+    /// <summary>What shares one cache. Default: the output repository. It is stored under one name of namespace, scope and platform, with a hash.</summary>
     public string? Scope { get; init; }
 
     /// <summary>Further caches to read, after the build's own.</summary>
@@ -182,7 +182,7 @@ internal sealed record BuildAttestations
 
 internal sealed record JobTemplate
 {
-    /// <summary>CPU and memory of the Job's container, which drives the build; the steps run on the builder.</summary>
+    /// <summary>CPU and memory of the container that drives the build; the steps run on the builder. Where the Job writes a cache, a second container asks for 1m and at most 64Mi beside it, with the same limits.</summary>
     public V1ResourceRequirements? Resources { get; init; }
 
     /// <summary>Labels that the pod's node must have.</summary>

@@ -53,6 +53,10 @@ internal static class BuildCaches
 
     private static string NamespaceOf(BuildState state, CacheSource source) => string.IsNullOrEmpty(source.Namespace) ? state.Build.Metadata.NamespaceProperty : source.Namespace;
 
+    /// <summary>False where it may be another scope's cache that is in trouble: of a bucket, and of what a step misses, nobody says whose it is.</summary>
+    public static bool IsOwn(BuildState state, CacheProblemStatus? problem) =>
+        state.Spec.Cache?.Import is not { Count: > 0 } || (problem?.Reason == Reasons.CacheUnreadable && state.Snapshot.Pool?.Spec.Cache?.Registry is not null);
+
     /// <summary>As long as it is written anew often enough.</summary>
     public static bool OnMissOnly(BuildState state, Platform platform) =>
         state.Snapshot.Pool?.Spec.Cache is { } cache && (cache.Export == OnMiss || state.Spec.Cache?.Export == OnMiss)

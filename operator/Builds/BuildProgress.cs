@@ -29,7 +29,7 @@ internal static class BuildProgress
 
     /// <summary>Of a platform that has ended nothing else changes any more. The same object where nothing does.</summary>
     private static PlatformBuildStatus WithProblem(PlatformBuildStatus before, BuildState state) =>
-        state.Platforms.FirstOrDefault(platform => platform.Platform.ToString() == before.Platform) is { } platform ? PlatformProgress.WithExport(before, platform.Export) : before;
+        state.Platforms.FirstOrDefault(platform => platform.Platform.ToString() == before.Platform) is { } platform ? PlatformProgress.WithExport(before, platform.Export, state) : before;
 
     public static ImageBuildStatus Waiting(BuildState state, string phase, string reason, string message) =>
         Base(state) with { Phase = phase, Conditions = InProgress(state, reason, message) };

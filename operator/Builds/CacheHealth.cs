@@ -6,6 +6,8 @@ namespace Slipway.Builds;
 /// <summary>What became of a build's remote cache, as status tells it. No build fails for any of it.</summary>
 internal static class CacheHealth
 {
+    private const string OwnWritten = " The build's own is written afresh.";
+
     /// <summary>Says nothing where the pool has no cache, or no platform has told of it.</summary>
     public static Condition? Condition(V1Alpha1BuilderPool? pool, IReadOnlyList<PlatformBuildStatus> platforms)
     {
@@ -27,9 +29,11 @@ internal static class CacheHealth
         _ => Reasons.CacheNotWritten,
     };
 
-    /// <summary>What was wrong before stays in the story: a cache that was written after it is mended.</summary>
-    public static CacheProblemStatus? AfterExport(CacheProblemStatus? before, CacheExportResult export) => (before, export) switch
+    /// <summary>What was wrong before stays in the story: a cache that was written after it is mended, if it was the build's own.</summary>
+    public static CacheProblemStatus? AfterExport(CacheProblemStatus? before, CacheExportResult export, bool isOwn) => (before, export) switch
     {
+        ({ Reason: Reasons.CacheUnreadable or Reasons.CacheBroken, Message: { } story }, { Written: true }) when !isOwn =>
+            story.EndsWith(OwnWritten, StringComparison.Ordinal) ? before : before with { Message = story + OwnWritten },
         ({ Reason: Reasons.CacheUnreadable or Reasons.CacheBroken }, { Written: true }) =>
             new() { Reason = Reasons.CacheRepaired, Message = $"{before.Message} It is written afresh." },
         (null, { Problem: { } problem }) => new() { Reason = ReasonOf(problem), Message = problem.Message },

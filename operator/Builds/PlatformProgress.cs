@@ -10,11 +10,11 @@ internal static class PlatformProgress
     public static PlatformBuildStatus Status(PlatformState platform, BuildState state)
     {
         // What status holds stays: the Job that told it may be gone.
-        if (platform.Before is { Phase: PlatformPhases.Succeeded or PlatformPhases.Failed } recorded) return WithExport(recorded, platform.Export);
+        if (platform.Before is { Phase: PlatformPhases.Succeeded or PlatformPhases.Failed } recorded) return WithExport(recorded, platform.Export, state);
         var status = Begun(platform, state);
         return platform.Result switch
         {
-            { Failure: null } result => WithExport(Succeeded(status, result), platform.Export),
+            { Failure: null } result => WithExport(Succeeded(status, result), platform.Export, state),
             { Failure: { } failure } result => Told(status, result) with
             {
                 Phase = PlatformPhases.Failed,
@@ -80,7 +80,7 @@ internal static class PlatformProgress
     };
 
     /// <summary>A cache that was written without trouble says nothing: that is what everybody takes for granted, and no status is written for it.</summary>
-    public static PlatformBuildStatus WithExport(PlatformBuildStatus status, CacheExportResult? export) =>
-        export is null || status.Cache is not { } cache || CacheHealth.AfterExport(cache.Problem, export) is var problem && problem == cache.Problem ? status
+    public static PlatformBuildStatus WithExport(PlatformBuildStatus status, CacheExportResult? export, BuildState state) =>
+        export is null || status.Cache is not { } cache || CacheHealth.AfterExport(cache.Problem, export, BuildCaches.IsOwn(state, cache.Problem)) is var problem && problem == cache.Problem ? status
         : status with { Cache = cache with { Problem = problem } };
 }

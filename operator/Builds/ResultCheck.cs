@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Slipway.JobPods;
 using Slipway.Runner;
 
 namespace Slipway.Builds;
@@ -35,7 +36,7 @@ internal static partial class ResultCheck
         && (result.Attestations ?? []) is { Count: <= MostAttestations } attestations && attestations.All(IsSound)
         && (result.Cache is null || (result.Cache is { Steps: >= 0 and <= MostSteps, Cached: >= 0 } && result.Cache.Cached <= result.Cache.Steps && IsSound(result.Cache.Problem)))
         && result.DurationSeconds >= 0
-        && (result.Failure is null || (Enum.IsDefined(result.Failure.Class) && Reason().IsMatch(result.Failure.Reason)));
+        && RunnerResult.IsSound(result.Failure);
 
     private static bool Has(RunResult result, ResultKind wanted) =>
         (!wanted.HasFlag(ResultKind.Commit) || result.Commit is not null)
@@ -53,7 +54,4 @@ internal static partial class ResultCheck
 
     [GeneratedRegex(@"^([a-f0-9]{40}|[a-f0-9]{64})\z")]
     private static partial Regex Commit();
-
-    [GeneratedRegex(@"^[A-Za-z]{1,64}\z")]
-    private static partial Regex Reason();
 }

@@ -51,6 +51,9 @@ internal static class CacheLedger
     /// <summary>Beyond this, they are forgotten, whether or not somebody could delete them.</summary>
     public const int Room = 800 * 1024;
 
+    /// <summary>In bytes, with its name: so that few need not be counted in every pass.</summary>
+    private const int LongestEntry = 1024;
+
     private const double WorthWriting = 0.1;
 
     private static readonly TimeSpan LongestGrain = TimeSpan.FromHours(6);
@@ -91,11 +94,17 @@ internal static class CacheLedger
     /// <summary>A hot cache that nothing has missed is written all the same before half of its time is over, and so never goes.</summary>
     public static bool IsExportDue(CacheEntry? entry, TimeSpan ttl, DateTimeOffset now) => entry?.LastExport is not { } last || now - last >= ttl / 2;
 
+    /// <summary>Nobody has used it for its time.</summary>
+    public static bool IsOver(CacheEntry entry, TimeSpan ttl, DateTimeOffset now) => GoesAt(entry, ttl) <= now;
+
+    /// <summary>No build has used it since then.</summary>
+    public static bool IsUnusedSince(CacheEntry entry, DateTimeOffset then, TimeSpan ttl) => entry.LastUsed + Grain(ttl) <= then;
+
     /// <summary>Those that nobody has used for their time, and those for which there is no room; the longest unused first.</summary>
     public static IReadOnlyList<string> Unused(IReadOnlyDictionary<string, CacheEntry> entries, TimeSpan ttl, DateTimeOffset now)
     {
         var byAge = ByAge(entries);
-        var overdue = byAge.TakeWhile(entry => GoesAt(entry.Value, ttl) <= now).Count();
+        var overdue = byAge.TakeWhile(entry => IsOver(entry.Value, ttl, now)).Count();
         return [.. byAge.Take(Math.Max(overdue, TooMany(byAge, RoomForUse))).Select(entry => entry.Key)];
     }
 
@@ -103,7 +112,7 @@ internal static class CacheLedger
     public static IReadOnlyList<string> Forgettable(IReadOnlyDictionary<string, CacheEntry> entries, TimeSpan ttl, DateTimeOffset now)
     {
         var byAge = ByAge(entries);
-        var old = byAge.TakeWhile(entry => GoesAt(entry.Value, ttl * 2) <= now).Count();
+        var old = byAge.TakeWhile(entry => IsOver(entry.Value, ttl * 2, now)).Count();
         return [.. byAge.Take(Math.Max(old, TooMany(byAge, Room))).Select(entry => entry.Key)];
     }
 
@@ -113,6 +122,7 @@ internal static class CacheLedger
     /// <summary>How many of the oldest have to go so that the others fit.</summary>
     private static int TooMany(List<KeyValuePair<string, CacheEntry>> byAge, int room)
     {
+        if (byAge.Count <= room / LongestEntry) return 0;
         var (fit, bytes) = (byAge.Count, 0);
         while (fit > 0 && (bytes += byAge[fit - 1].Key.Length + Write(byAge[fit - 1].Value).Length) <= room) fit--;
         return fit;

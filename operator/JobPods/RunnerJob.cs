@@ -49,6 +49,9 @@ internal static class RunnerJob
     private const int User = 65532;
     private const int LongestPiece = 32 * 1024;
 
+    /// <summary>Of a container that waits, and then has a builder work.</summary>
+    private static readonly Dictionary<string, ResourceQuantity> Little = new() { ["cpu"] = new("1m"), ["memory"] = new("64Mi"), ["ephemeral-storage"] = new("16Mi") };
+
     private static readonly string[] LostNodeTaints = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"];
     private static readonly TimeSpan LostNodePatience = TimeSpan.FromSeconds(30);
 
@@ -120,14 +123,19 @@ internal static class RunnerJob
     }
 
     /// <summary>
-    /// A pod asks for the sum of its containers, and of these two one works at a time: what the first one has asked for is the other's when
-    /// it has ended. Unsaid, the request would be the limit.
+    /// A pod asks for the sum of its containers, and of these two one works at a time, on a builder at that: a little more than the first
+    /// one has asked for. Said of all that the first one says, since unsaid the request would be the limit.
     /// </summary>
-    private static V1ResourceRequirements WhileAnotherWorks(V1ResourceRequirements resources) => new()
+    private static V1ResourceRequirements WhileAnotherWorks(V1ResourceRequirements resources)
     {
-        Requests = new Dictionary<string, ResourceQuantity>(resources.Requests ?? new Dictionary<string, ResourceQuantity>()) { ["cpu"] = new("1m") },
-        Limits = resources.Limits,
-    };
+        var said = (resources.Requests ?? new Dictionary<string, ResourceQuantity>()).Concat(resources.Limits ?? new Dictionary<string, ResourceQuantity>()).ToLookup(named => named.Key, named => named.Value);
+        return new V1ResourceRequirements
+        {
+            Requests = Little.Where(little => little.Key == "cpu" || said.Contains(little.Key))
+                .ToDictionary(little => little.Key, little => said[little.Key].Append(little.Value).MinBy(quantity => quantity.ToDecimal())!),
+            Limits = resources.Limits?.Where(limit => Little.ContainsKey(limit.Key)).ToDictionary(),
+        };
+    }
 
     private static V1Container Container(JobShape shape, JobOptions options, string name, string verb, string description, V1ResourceRequirements resources) => new()
     {

@@ -1,11 +1,12 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using k8s.Models;
 using Slipway.Runner;
 
 namespace Slipway.JobPods;
 
 /// <summary>What a container of ours has left as its termination message.</summary>
-internal static class RunnerResult
+internal static partial class RunnerResult
 {
     /// <summary>Null as long as it runs, and where it left nothing that can be read.</summary>
     public static RunResult? Of(V1Pod pod, string container)
@@ -20,4 +21,10 @@ internal static class RunnerResult
             return null;
         }
     }
+
+    /// <summary>It is text from a pod: what is no reason would make the API server refuse every status that holds it.</summary>
+    public static bool IsSound(RunFailure? failure) => failure is null || (Enum.IsDefined(failure.Class) && Reason().IsMatch(failure.Reason));
+
+    [GeneratedRegex(@"^[A-Za-z]{1,64}\z")]
+    private static partial Regex Reason();
 }

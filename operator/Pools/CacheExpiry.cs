@@ -8,7 +8,6 @@ using Slipway.Kube;
 using Slipway.Kube.Client;
 using Slipway.Kube.Informers;
 using Slipway.Kube.Writing;
-using Slipway.Runner;
 
 namespace Slipway.Pools;
 
@@ -22,6 +21,13 @@ internal sealed partial class CacheExpiry(
 
     /// <summary>Buckets that a Job was just made for which no store may show yet.</summary>
     private readonly ConcurrentDictionary<string, (string PoolUid, DateTimeOffset Until)> _turns = new();
+
+    private readonly ConcurrentDictionary<NamespacedName, ExpiryRefusal> _refusals = new();
+
+    private static readonly TimeSpan AfterRefusal = TimeSpan.FromHours(1);
+
+    /// <summary>For the pass that tells of what this one has met.</summary>
+    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(1);
 
     public static IEnumerable<string> OwnerOf(IMetadata<V1ObjectMeta> child) =>
         child.Metadata.Labels is { } labels && labels.TryGetValue(SlipwayApi.RoleLabel, out var role) && role == PoolExpiry.Role
@@ -39,10 +45,11 @@ internal sealed partial class CacheExpiry(
         Options = options,
         Jobs = [.. jobs.ByIndex(OwnerIndex, pool.Metadata.Uid).Select(WithResult)],
         Ledger = LedgerOf(pool),
+        Refusal = _refusals.TryGetValue(NamespacedName.Of(pool), out var refusal) && time.GetUtcNow() < refusal.Until ? refusal : null,
         BucketTaken = pool.Spec.Cache is { } cache && (cache.S3 is not null || cache.Registry is not null) && IsTaken(PoolExpiry.BucketOf(cache), pool.Metadata.Uid),
     };
 
-    /// <summary>Returns when to come again for the ledger; null where all of it is written.</summary>
+    /// <summary>Returns when to come again, for the ledger mostly; null where all is done.</summary>
     public async Task<TimeSpan?> ActAsync(V1Alpha1BuilderPool pool, ExpiryPlan plan, CancellationToken cancellationToken)
     {
         foreach (var job in plan.Deletes)
@@ -54,13 +61,17 @@ internal sealed partial class CacheExpiry(
         var again = await ledger.WriteAsync(pool, plan.Forgotten, cancellationToken);
         if (plan.Create is not { } wanted) return again;
         if (!Take(BucketOf(wanted).Single(), pool.Metadata.Uid)) return again < PoolExpiry.BucketPoll ? again : PoolExpiry.BucketPoll;
-        await CreateAsync(wanted, cancellationToken);
-        return again;
+        return await TryCreateAsync(pool, wanted, cancellationToken) ? again : Soon;
     }
 
-    public void Forget(NamespacedName pool) => ledger.Forget(pool);
+    public void Forget(NamespacedName pool)
+    {
+        ledger.Forget(pool);
+        _refusals.TryRemove(pool, out _);
+    }
 
-    private async Task CreateAsync(V1Job job, CancellationToken cancellationToken)
+    /// <summary>False where it is refused, by a quota or a policy: the pool has more to do than to make its cache go.</summary>
+    private async Task<bool> TryCreateAsync(V1Alpha1BuilderPool pool, V1Job job, CancellationToken cancellationToken)
     {
         try
         {
@@ -71,15 +82,23 @@ internal sealed partial class CacheExpiry(
         {
             // A pass before this one has made it, and the store comes to know.
         }
+        catch (KubeApiException refused) when (!refused.IsTransient)
+        {
+            _refusals[NamespacedName.Of(pool)] = new ExpiryRefusal(job.Metadata.Labels[SlipwayApi.CacheSpecLabel], refused.Message, time.GetUtcNow() + AfterRefusal);
+            LogRefused(NamespacedName.Of(job), refused.Message);
+            return false;
+        }
+
+        return true;
     }
 
     private ExpiryJob WithResult(V1Job job) =>
-        new(job, pods.ByIndex(OwnerIndex, job.Metadata.Uid).Select(pod => RunnerResult.Of(pod, JobContainers.Runner)).FirstOrDefault(result => result is not null))
+        new(job, pods.ByIndex(OwnerIndex, job.Metadata.Uid).Select(pod => RunnerResult.Of(pod, JobContainers.Runner)).FirstOrDefault(result => result is not null && RunnerResult.IsSound(result.Failure)))
         {
             Deleted = deleter.HasDeleted(job.Metadata.Uid),
         };
 
-    /// <summary>A tag says nothing of pools: what another one with the same repository uses is in use.</summary>
+    /// <summary>A tag says nothing of pools: what another one with the same repository uses is in use, for as long as that one wants it.</summary>
     private Dictionary<string, CacheEntry> LedgerOf(V1Alpha1BuilderPool pool)
     {
         var own = ledger.Read(NamespacedName.Of(pool));
@@ -87,9 +106,10 @@ internal sealed partial class CacheExpiry(
         var place = PoolExpiry.BucketOf(cache);
         foreach (var other in pools.List().Where(other => other.Metadata.Uid != pool.Metadata.Uid && other.Spec.Cache is { Registry: not null } shared && PoolExpiry.BucketOf(shared) == place))
         {
+            var longer = CacheTimes.TtlOf(other.Spec.Cache!) - CacheTimes.TtlOf(cache);
             foreach (var (name, entry) in ledger.Read(NamespacedName.Of(other)))
             {
-                if (own.TryGetValue(name, out var mine) && mine.LastUsed < entry.LastUsed) own[name] = mine with { LastUsed = entry.LastUsed };
+                if (own.TryGetValue(name, out var mine) && mine.LastUsed < entry.LastUsed + longer) own[name] = mine with { LastUsed = entry.LastUsed + longer };
             }
         }
 
@@ -113,6 +133,9 @@ internal sealed partial class CacheExpiry(
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Created Job {Key}, to make a cache go whose time is over")]
     private partial void LogCreated(NamespacedName key);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Job {Key} cannot be made: {Why}")]
+    private partial void LogRefused(NamespacedName key, string why);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Deleted Job {Key}")]
     private partial void LogDeleted(NamespacedName key);

@@ -79,6 +79,12 @@ internal sealed record ExpirySnapshot
     /// <summary>When which cache was used last.</summary>
     public IReadOnlyDictionary<string, CacheEntry> Ledger { get; init; } = new Dictionary<string, CacheEntry>();
 
+    /// <summary>What the API server had against the last one, for a while; null where it had nothing.</summary>
+    public ExpiryRefusal? Refusal { get; init; }
+
     /// <summary>Another pool's Job is at the same bucket, whose list of rules is written as a whole.</summary>
     public bool BucketTaken { get; init; }
 }
+
+/// <summary>A Job that the API server would not have: for which spec of the cache, why, and when it is tried again.</summary>
+internal sealed record ExpiryRefusal(string Spec, string Message, DateTimeOffset Until);

@@ -60,16 +60,17 @@ internal static class PoolExpiry
         var due = Due(snapshot, cache, latest, unused.Count > 0);
         var isDue = due <= snapshot.Now;
         // What is on its way out has not let go of the bucket yet, unless its node has gone with it.
-        var waits = expiry.BucketTaken || expiry.Jobs.Any(job => job.Live && snapshot.Now < job.Created + (ExpiryJob.Overdue * 3));
+        var refusal = RefusalOf(snapshot, cache);
+        var waits = refusal is not null || expiry.BucketTaken || expiry.Jobs.Any(job => job.Live && snapshot.Now < job.Created + (ExpiryJob.Overdue * 3));
         return new ExpiryPlan
         {
             Create = isDue && !waits ? Job(snapshot, cache, (latest?.Number ?? 0) + 1, unused) : null,
-            Deletes = [.. jobs.Except(own).Concat(own.Where(job => job.Number < ended?.Number || (isDue && job.IsOverdue(snapshot.Now)))).Distinct()],
+            Deletes = [.. jobs.Except(own).Concat(own.Where(job => job.Number < ended?.Number || (isDue && job.IsOverdue(snapshot.Now)) || TakesWhatIsUsed(snapshot, job))).Distinct()],
             Forgotten = forgotten,
             NextLook = latest is { Live: true } && !latest.IsOverdue(snapshot.Now) ? latest.Created + ExpiryJob.Overdue
                 : latest?.SilentAt > snapshot.Now ? latest.SilentAt
                 : due > snapshot.Now ? due
-                : waits ? snapshot.Now + BucketPoll : null,
+                : waits ? refusal?.Until ?? snapshot.Now + BucketPoll : null,
         };
     }
 
@@ -81,6 +82,7 @@ internal static class PoolExpiry
         var told = own.Where(job => job.IsTold(snapshot.Now)).MaxBy(job => job.Number);
         var overdue = own.FirstOrDefault(job => job.IsOverdue(snapshot.Now));
         return overdue is not null ? No(Reasons.CacheExpiryFailed, $"Job {overdue.Job.Metadata.Name} has not ended in an hour: kubectl describe -n {overdue.Job.Metadata.NamespaceProperty} job/{overdue.Job.Metadata.Name} says why.")
+            : RefusalOf(snapshot, cache) is { } refusal ? No(Reasons.CacheExpiryFailed, $"The Job that sees to it cannot be made in {snapshot.Pool.Metadata.NamespaceProperty}, and is tried again in an hour: {refusal.Message}")
             : told is not null ? Told(cache, told)
             : cache.Registry is not null ? TagsGo(cache)
             : new(Conditions.CacheExpiryApplied, Conditions.Unknown, Reasons.CacheExpiryPending, expiry.BucketTaken ? "Another pool's Job is at the same bucket; this one's follows." : "The Job that sees to it is on its way.");
@@ -89,20 +91,31 @@ internal static class PoolExpiry
     /// <summary>When the next Job is to begin: of a bucket again and again, of a registry when tags are out of use.</summary>
     private static DateTimeOffset? Due(PoolSnapshot snapshot, PoolCache cache, ExpiryJob? latest, bool anyUnused)
     {
-        // Whoever forbids it will forbid it again; another spec of the cache is tried anew.
-        if (cache.Registry is not null && latest?.Result?.Failure?.Reason == FailureReasons.CacheDeletesForbidden) return null;
         if (cache.Registry is not null && !anyUnused)
             return CacheLedger.FirstGoesAt(snapshot.Expiry!.Ledger, CacheTimes.TtlOf(cache)) is { } first && first > snapshot.Now ? first : null;
         if (latest is null) return snapshot.Now;
-        var pause = cache.Registry is null && latest.Succeeded ? Period(cache) : Earlier(Period(cache), AnHour);
+        var pause = IsRefused(cache, latest) ? LongestPeriod : cache.Registry is null && latest.Succeeded ? Period(cache) : Earlier(Period(cache), AnHour);
         return (latest.EndedAt ?? (latest.Created + ExpiryJob.Overdue)) + pause;
     }
+
+    /// <summary>Of the spec of the cache as it is: another one is tried at once.</summary>
+    private static ExpiryRefusal? RefusalOf(PoolSnapshot snapshot, PoolCache cache) =>
+        snapshot.Expiry!.Refusal is { } refusal && refusal.Spec == SpecOf(snapshot, cache) ? refusal : null;
+
+    /// <summary>A registry that will not delete tags: it is asked a few times more, until the ledger forgets them.</summary>
+    private static bool IsRefused(PoolCache cache, ExpiryJob latest) =>
+        cache.Registry is not null && latest.Result is { Failure.Reason: FailureReasons.CacheDeletesForbidden } or { Failure: null, Expiry.Complete: false };
+
+    /// <summary>It waits for a node, or is about to delete, what a build has come to use since it was made.</summary>
+    private static bool TakesWhatIsUsed(PoolSnapshot snapshot, ExpiryJob job) =>
+        job.Live && job.Tags.Any(tag => snapshot.Expiry!.Ledger.TryGetValue(tag, out var entry) && entry.LastUsed > job.Created);
 
     /// <summary>What a Job has deleted and no build has used since, and what there is no use in remembering.</summary>
     private static IReadOnlyList<string> Forgotten(PoolSnapshot snapshot, PoolCache cache, ExpiryJob? ended)
     {
         var (ledger, ttl) = (snapshot.Expiry!.Ledger, CacheTimes.TtlOf(cache));
-        var deleted = cache.Registry is not null && ended is { Result.Failure: null } ? CacheLedger.Unused(ledger, ttl, snapshot.Now).Intersect(ended.Tags) : [];
+        var deleted = cache.Registry is not null && ended is { Succeeded: true }
+            ? ended.Tags.Where(tag => ledger.TryGetValue(tag, out var entry) && CacheLedger.IsUnusedSince(entry, ended.Created, ttl)) : [];
         return [.. CacheLedger.Forgettable(ledger, ttl, snapshot.Now).Union(deleted)];
     }
 
@@ -111,7 +124,7 @@ internal static class PoolExpiry
 
     private static IReadOnlyList<ExpiryJob> OfSpec(PoolSnapshot snapshot, IEnumerable<ExpiryJob> jobs)
     {
-        var spec = SpecOf(Description(snapshot, snapshot.Pool.Spec.Cache!, []));
+        var spec = SpecOf(snapshot, snapshot.Pool.Spec.Cache!);
         return [.. jobs.Where(job => job.Spec == spec)];
     }
 
@@ -150,7 +163,7 @@ internal static class PoolExpiry
 
     private static V1Job Job(PoolSnapshot snapshot, PoolCache cache, int number, IReadOnlyList<string> unused)
     {
-        var (pool, spec) = (snapshot.Pool, SpecOf(Description(snapshot, cache, [])));
+        var (pool, spec) = (snapshot.Pool, SpecOf(snapshot, cache));
         return RunnerJob.Of(
             new JobShape
             {
@@ -183,6 +196,7 @@ internal static class PoolExpiry
     {
         Owner = snapshot.Pool.Metadata.Uid,
         TtlSeconds = (int)CacheTimes.TtlOf(cache).TotalSeconds,
+        CredentialsSecret = CacheJobs.Secret(cache),
         S3 = CacheJobs.Bucket(cache, CredentialsDirectory),
         Registry = cache.Registry is null ? null : Registry(snapshot.Pool, cache, unused),
         TimeoutSeconds = RunnerJob.Seconds(JobTimeout),
@@ -196,7 +210,6 @@ internal static class PoolExpiry
         return new RegistryExpiryDescription
         {
             Cache = CacheJobs.Registry(cache, CredentialsDirectory)!,
-            CredentialsSecret = CacheJobs.Secret(cache),
             PlainHttp = known?.PlainHttp ?? false,
             InsecureSkipVerify = known?.InsecureSkipVerify ?? false,
             Ca = string.IsNullOrEmpty(known?.Ca) ? null : known.Ca,
@@ -204,5 +217,7 @@ internal static class PoolExpiry
         };
     }
 
-    private static string SpecOf(ExpireCacheDescription description) => ChildNames.Hash(RunnerJson.Serialize(description), 16);
+    /// <summary>All that makes a Job do something else: whoever corrects it need not wait for the next one.</summary>
+    private static string SpecOf(PoolSnapshot snapshot, PoolCache cache) =>
+        ChildNames.Hash($"{cache.S3?.ServiceAccountName}\n{RunnerJson.Serialize(Description(snapshot, cache, []))}", 16);
 }

@@ -22,17 +22,19 @@ internal sealed partial class PoolLedger(IStore<V1ConfigMap> configMaps, IStore<
     private static readonly TimeSpan AfterRefusal = TimeSpan.FromHours(1);
 
     private readonly ConcurrentDictionary<NamespacedName, Notes> _notes = new();
+    private readonly ConcurrentDictionary<NamespacedName, (string Version, Dictionary<string, CacheEntry> Entries)> _read = new();
 
     public CacheEntry? Find(NamespacedName pool, string name) =>
-        _notes.TryGetValue(pool, out var notes) && notes.Entries.TryGetValue(name, out var noted) ? noted
-        : Stored(pool)?.TryGetValue(name, out var text) is true ? Read(name, text) : null;
+        _notes.TryGetValue(pool, out var notes) && notes.Entries.TryGetValue(name, out var noted) ? noted : Written(pool).GetValueOrDefault(name);
 
     public void Record(V1Alpha1BuilderPool pool, CacheUse use)
     {
         if (pool.Spec.Cache is not { } cache) return;
         var key = NamespacedName.Of(pool);
-        var before = Find(key, use.Name);
-        if ((before is null && use.OfAnother) || CacheLedger.After(before, use, CacheTimes.TtlOf(cache)) is not { } entry) return;
+        var (before, ttl) = (Find(key, use.Name), CacheTimes.TtlOf(cache));
+        if ((before is null && use.OfAnother) || CacheLedger.After(before, use, ttl) is not { } entry) return;
+        // A Job may stay longer than the cache that it used: who comes new, and sees it, would have that deleted once more.
+        if (CacheLedger.IsOver(entry, ttl, time.GetUtcNow())) return;
         _notes.GetOrAdd(key, _ => new Notes()).Entries[use.Name] = entry;
         trigger.Enqueue(key);
     }
@@ -40,12 +42,7 @@ internal sealed partial class PoolLedger(IStore<V1ConfigMap> configMaps, IStore<
     /// <summary>All that is known, written or not.</summary>
     public Dictionary<string, CacheEntry> Read(NamespacedName pool)
     {
-        var entries = new Dictionary<string, CacheEntry>(StringComparer.Ordinal);
-        foreach (var (name, text) in Stored(pool) ?? new Dictionary<string, string>())
-        {
-            if (Read(name, text) is { } entry) entries[name] = entry;
-        }
-
+        var entries = new Dictionary<string, CacheEntry>(Written(pool), StringComparer.Ordinal);
         foreach (var (name, entry) in _notes.TryGetValue(pool, out var notes) ? notes.Entries : []) entries[name] = entry;
         return entries;
     }
@@ -55,7 +52,7 @@ internal sealed partial class PoolLedger(IStore<V1ConfigMap> configMaps, IStore<
     {
         var key = NamespacedName.Of(pool);
         var notes = _notes.GetOrAdd(key, _ => new Notes());
-        var stored = Stored(key) ?? new Dictionary<string, string>();
+        var stored = Stored(key)?.Data ?? new Dictionary<string, string>();
         // What was written is known from the store from now on.
         foreach (var entry in notes.Entries.Where(entry => stored.TryGetValue(entry.Key, out var text) && text == CacheLedger.Write(entry.Value)).ToList()) notes.Entries.TryRemove(entry);
         var data = new JsonObject();
@@ -72,7 +69,27 @@ internal sealed partial class PoolLedger(IStore<V1ConfigMap> configMaps, IStore<
         return null;
     }
 
-    public void Forget(NamespacedName pool) => _notes.TryRemove(pool, out _);
+    public void Forget(NamespacedName pool)
+    {
+        _notes.TryRemove(pool, out _);
+        _read.TryRemove(pool, out _);
+    }
+
+    /// <summary>What the ConfigMap holds. Every pass asks, and it is parsed once for each of its versions.</summary>
+    private Dictionary<string, CacheEntry> Written(NamespacedName pool)
+    {
+        if (Stored(pool) is not { } ledger) return [];
+        var version = $"{ledger.Metadata.Uid}/{ledger.Metadata.ResourceVersion}";
+        if (_read.TryGetValue(pool, out var read) && read.Version == version) return read.Entries;
+        var entries = new Dictionary<string, CacheEntry>(StringComparer.Ordinal);
+        foreach (var (name, text) in ledger.Data ?? new Dictionary<string, string>())
+        {
+            if (Read(name, text) is { } entry) entries[name] = entry;
+        }
+
+        _read[pool] = (version, entries);
+        return entries;
+    }
 
     /// <summary>False where it is refused: the pool has more to do than to keep a ledger.</summary>
     private async Task<bool> TryWriteAsync(V1Alpha1BuilderPool pool, JsonObject data, CancellationToken cancellationToken)
@@ -129,10 +146,10 @@ internal sealed partial class PoolLedger(IStore<V1ConfigMap> configMaps, IStore<
     };
 
     /// <summary>Null where there is no ledger, or none of this pool's: one of the same name may be on its way out.</summary>
-    private IDictionary<string, string>? Stored(NamespacedName pool) =>
+    private V1ConfigMap? Stored(NamespacedName pool) =>
         configMaps.Get(new NamespacedName(pool.Namespace, ChildNames.CacheLedger(pool.Name))) is { } ledger && pools.Get(pool) is { } owner
         && ledger.Metadata.OwnerReferences?.Any(reference => reference.Controller is true && reference.Uid == owner.Metadata.Uid) is true
-            ? ledger.Data ?? new Dictionary<string, string>()
+            ? ledger
             : null;
 
     /// <summary>A ConfigMap can be edited by people, and what stands in it is deleted in its time: its name has to be that of a cache.</summary>

@@ -6,7 +6,7 @@ namespace Slipway.Runner;
 internal static class BucketFailures
 {
     /// <summary>Runs what talks to the bucket and names its refusals.</summary>
-    public static async Task GuardAsync(S3CacheDescription cache, TextWriter log, Func<Task> calls)
+    public static async Task GuardAsync(S3CacheDescription cache, string? secret, TextWriter log, Func<Task> calls)
     {
         try
         {
@@ -15,32 +15,32 @@ internal static class BucketFailures
         catch (S3Exception e)
         {
             await log.WriteLineAsync($"S3: {e.Message}");
-            throw new RunFailureException(Of(e, cache));
+            throw new RunFailureException(Of(e, cache, secret));
         }
     }
 
-    public static RunFailure Of(S3Exception fault, S3CacheDescription cache) => fault.Fault switch
+    public static RunFailure Of(S3Exception fault, S3CacheDescription cache, string? secret) => fault.Fault switch
     {
         S3Fault.Unauthorized or S3Fault.Denied => Failure(FailureClass.Config, FailureReasons.CacheBucketUnauthorized,
-            $"{Keys(cache)} may not use the bucket {cache.Bucket} of the cache ({Place(fault)})."),
+            secret is null
+                ? $"This pod's cloud identity may not use the bucket {cache.Bucket} of the cache ({Place(fault)}): its role has to list, read, write and delete there."
+                : $"The keys in the Secret {secret} may not use the bucket {cache.Bucket} of the cache ({Place(fault)}): correct them, or let them list, read, write and delete there."),
         S3Fault.NotFound => Failure(FailureClass.Config, FailureReasons.CacheBucketMissing,
             $"There is no bucket {cache.Bucket} at {cache.EndpointUrl ?? cache.Region}: create it, or correct its name, region or endpoint in the pool's cache."),
         S3Fault.Busy or S3Fault.Unreachable => Failure(FailureClass.Infrastructure, FailureReasons.CacheBucketUnavailable,
-            $"The server of the bucket {cache.Bucket} is busy, broken or cannot be reached ({Place(fault)})."),
+            $"The server of the bucket {cache.Bucket} is busy, broken or cannot be reached ({Place(fault)}). It is tried again."),
         _ => Failure(FailureClass.Config, FailureReasons.CacheBucketRefused,
             $"The server of the bucket {cache.Bucket} does not take what is asked of it ({Place(fault)}): look at region and endpoint in the pool's cache."),
     };
 
-    public static RunFailure KeysMissing(S3CacheDescription cache) => Failure(
+    public static RunFailure KeysMissing(S3CacheDescription cache, string? secret) => Failure(
         FailureClass.Config,
         FailureReasons.CredentialsSecretMissing,
-        cache.CredentialsDirectory is null
+        secret is null
             ? $"This pod has no cloud identity for the bucket {cache.Bucket}: give its ServiceAccount one (IRSA, EKS Pod Identity), or name a Secret with keys in the pool's cache."
-            : $"The Secret with the keys for the bucket {cache.Bucket} is not in this namespace, or has no AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: create it.");
+            : $"The Secret {secret} with the keys for the bucket {cache.Bucket} is not in this namespace, or has no AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: create it.");
 
     private static string Place(S3Exception fault) => fault.Status is { } status ? $"{fault.Operation}: {(int)status} {fault.Code}".TrimEnd() : fault.Operation;
-
-    private static string Keys(S3CacheDescription cache) => cache.CredentialsDirectory is null ? "This pod's cloud identity" : "The keys in the cache's Secret";
 
     private static RunFailure Failure(FailureClass kind, string reason, string message) => new() { Class = kind, Reason = reason, Message = message };
 }

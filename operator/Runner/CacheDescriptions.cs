@@ -66,6 +66,9 @@ internal sealed record ExpireCacheDescription
 
     public RegistryExpiryDescription? Registry { get; init; }
 
+    /// <summary>Name of the Secret with the credentials, for messages.</summary>
+    public string? CredentialsSecret { get; init; }
+
     /// <summary>How long after a change of the rules they are read again: whoever else changes them may have read them before.</summary>
     public int VerifyAfterSeconds { get; init; } = 60;
 
@@ -77,9 +80,6 @@ internal sealed record RegistryExpiryDescription
 {
     /// <summary>The repository, and the credentials for it.</summary>
     public required RegistryCacheDescription Cache { get; init; }
-
-    /// <summary>Name of the Secret behind the credentials, for messages.</summary>
-    public string? CredentialsSecret { get; init; }
 
     public bool PlainHttp { get; init; }
 

@@ -27,15 +27,15 @@ internal static partial class CacheProblems
     public static CacheProblem? OfImport(SolveOutcome outcome) =>
         outcome.Solve is not { Imports: true, Cache: { } access } ? null
         : outcome.Progress.Vertices.Where(vertex => vertex is { IsCacheImport: true, Error: { } error } && IsOwn(vertex, access.Cache) && !Absent().IsMatch(error)).Select(vertex => vertex.Error!).FirstOrDefault() is { } error
-            ? new(CacheProblemKind.Unreadable, $"The build's cache could not be read: {Explanation(error, access.Cache)}")
+            ? new(CacheProblemKind.Unreadable, $"{Whose(access.Cache)} could not be read: {Explanation(error, access.Cache)}")
         : null;
 
     /// <summary>What the manifest promised was needed and not to be had: that fails the solve, in whatever step needs it first.</summary>
     public static CacheProblem? OfBuild(SolveOutcome outcome) =>
         outcome is not { Refused: true, Solve: { Imports: true, Cache: { } access } } || !IsOfCache(outcome.Errors, access.Cache, outcome.Solve.WritesCache) ? null
-        : new(CacheProblemKind.Broken, MissingBlob().IsMatch(outcome.Errors)
-            ? "A part of the build's cache is gone from where it is kept."
-            : $"A part of the build's cache could not be fetched: {Explanation(outcome.Errors, access.Cache)}");
+        : new(CacheProblemKind.Broken, IsMissing(outcome.Errors, access.Cache)
+            ? $"{Part(access.Cache)} is gone from where it is kept."
+            : $"{Part(access.Cache)} could not be fetched: {Explanation(outcome.Errors, access.Cache)}");
 
     public static CacheExportResult OfExport(SolveOutcome outcome, Deadline deadline) => outcome.Succeeded
         ? new CacheExportResult { Written = true }
@@ -43,15 +43,24 @@ internal static partial class CacheProblems
 
     public static CacheExportResult NotWritten(string why) => new() { Problem = new(CacheProblemKind.NotWritten, $"The build's cache was not written: {why}") };
 
+    /// <summary>Of a bucket BuildKit does not say which one it is; of a registry, the own one's is told alone.</summary>
+    private static string Whose(CacheDescription cache) => cache is { S3: not null, Others.Count: > 0 } ? "The build's cache, or another that it reads," : "The build's cache";
+
+    /// <summary>What is missed in a step has no name, wherever it is kept.</summary>
+    private static string Part(CacheDescription cache) => cache.Others.Count > 0 ? "A part of the build's cache, or of another that it reads," : "A part of the build's cache";
+
     /// <summary>What is wrong with another cache, builds of its own tell. Of a bucket BuildKit does not say which it is.</summary>
     private static bool IsOwn(Vertex vertex, CacheDescription cache) =>
         cache.Registry is not { } registry || vertex.Name.EndsWith($" {CacheArgs.Reference(registry, cache.Name)}", StringComparison.Ordinal);
 
     /// <summary>What a solve that writes the cache says of bucket and registry is mostly of writing: there, only what is gone counts.</summary>
     private static bool IsOfCache(string text, CacheDescription cache, bool writes) =>
-        (MissingBlob().IsMatch(text) && !NoBucket().IsMatch(text))
+        (IsMissing(text, cache) && !NoBucket().IsMatch(text))
         || (!writes && cache.S3 is not null && BucketRead().IsMatch(text))
         || (!writes && cache.Registry is { } registry && text.Contains($"/v2/{CacheArgs.Reference(registry, cache.Name).Repository.Path}/blobs/", StringComparison.Ordinal));
+
+    /// <summary>With a cache in a bucket, what a registry has lost is no part of it but of an image.</summary>
+    private static bool IsMissing(string text, CacheDescription cache) => (cache.S3 is null ? MissingBlob() : MissingObject()).IsMatch(text);
 
     private static string Explanation(string text, CacheDescription cache)
     {
@@ -60,7 +69,7 @@ internal static partial class CacheProblems
         return text switch
         {
             _ when NoBucket().IsMatch(text) => $"there is no {place}: create it, or correct the pool's cache.s3.bucket.",
-            _ when MissingBlob().IsMatch(text) => "a part of it is gone from where it is kept.",
+            _ when IsMissing(text, cache) => "a part of it is gone from where it is kept.",
             _ when Denied().IsMatch(text) => $"{place} refuses the credentials{secret} (401 or 403).",
             _ when Busy().IsMatch(text) => $"{place} is busy or broken (429 or 5xx).",
             _ when Corrupt().IsMatch(text) => $"what {place} holds under its name is no cache.",
@@ -77,7 +86,10 @@ internal static partial class CacheProblems
     [GeneratedRegex(@"cache importer: [^\s""]+: not found\s*\z")]
     private static partial Regex Absent();
 
-    [GeneratedRegex(@"S3: GetObject[^\n]*(?:404|NoSuchKey)|NoSuchKey|could not fetch content descriptor [^\n]*not found|cache key: blob not found|blob sha256:[0-9a-f]+[^\n]*not found|failed to copy: [^\n]*(?:404|not found)", RegexOptions.IgnoreCase)]
+    [GeneratedRegex(@"S3: GetObject[^\n]*(?:404|NoSuchKey)|NoSuchKey|cache key: blob not found|blob sha256:[0-9a-f]+[^\n]*not found", RegexOptions.IgnoreCase)]
+    private static partial Regex MissingObject();
+
+    [GeneratedRegex(@"could not fetch content descriptor [^\n]*not found|cache key: blob not found|blob sha256:[0-9a-f]+[^\n]*not found|failed to copy: [^\n]*(?:404|not found)", RegexOptions.IgnoreCase)]
     private static partial Regex MissingBlob();
 
     [GeneratedRegex(@"operation error S3: (?:Get|Head)Object", RegexOptions.IgnoreCase)]

@@ -13,14 +13,14 @@ internal sealed class ExpireCacheVerb(TextWriter log, TimeProvider time)
         async report =>
         {
             using var deadline = new Deadline(TimeSpan.FromSeconds(expire.TimeoutSeconds), time, interrupted);
-            await deadline.GuardAsync(() => expire.S3 is { } bucket ? InBucketAsync(report, expire, bucket, deadline.Token) : InRegistryAsync(report, expire.Registry!, deadline.Token));
+            await deadline.GuardAsync(() => expire.S3 is { } bucket ? InBucketAsync(report, expire, bucket, deadline.Token) : InRegistryAsync(report, expire.Registry!, expire.CredentialsSecret, deadline.Token));
         },
         log,
         time);
 
-    private Task InBucketAsync(RunReport report, ExpireCacheDescription expire, S3CacheDescription cache, CancellationToken token) => BucketFailures.GuardAsync(cache, log, async () =>
+    private Task InBucketAsync(RunReport report, ExpireCacheDescription expire, S3CacheDescription cache, CancellationToken token) => BucketFailures.GuardAsync(cache, expire.CredentialsSecret, log, async () =>
     {
-        using var bucket = new S3Bucket(await ConnectionAsync(cache, token));
+        using var bucket = new S3Bucket(await ConnectionAsync(cache, expire.CredentialsSecret, token));
         var retention = Retention(expire, cache);
         if (await SweepReasonAsync(report, bucket, retention, expire, token) is { } why)
         {
@@ -28,28 +28,28 @@ internal sealed class ExpireCacheVerb(TextWriter log, TimeProvider time)
         }
     });
 
-    private async Task InRegistryAsync(RunReport report, RegistryExpiryDescription expire, CancellationToken token)
+    private async Task InRegistryAsync(RunReport report, RegistryExpiryDescription expire, string? secret, CancellationToken token)
     {
         try
         {
-            using var registry = Registry(expire);
+            using var registry = Registry(expire, secret);
             Report(report, await new RegistrySweep(registry, log).RunAsync(expire.UnusedTags, token));
         }
         catch (RegistryException e)
         {
             await log.WriteLineAsync($"registry: {e.Message}");
-            throw new RunFailureException(CacheRegistryFailures.Of(e, expire));
+            throw new RunFailureException(CacheRegistryFailures.Of(e, expire.Cache, secret));
         }
         catch (FormatException)
         {
-            throw new RunFailureException(CacheRegistryFailures.CredentialsInvalid(expire));
+            throw new RunFailureException(CacheRegistryFailures.CredentialsInvalid(expire.Cache, secret));
         }
     }
 
-    private RegistryClient Registry(RegistryExpiryDescription expire)
+    private RegistryClient Registry(RegistryExpiryDescription expire, string? secret)
     {
         var repository = RepositoryName.Parse(expire.Cache.Repository);
-        var config = expire.Cache.CredentialsDirectory is not { } folder ? null : CredentialFiles.Read(folder) ?? throw new RunFailureException(CacheRegistryFailures.CredentialsMissing(expire));
+        var config = expire.Cache.CredentialsDirectory is not { } folder ? null : CredentialFiles.Read(folder) ?? throw new RunFailureException(CacheRegistryFailures.CredentialsMissing(expire.Cache, secret));
         return RegistryClient.Create(
             new RegistryConnection
             {
@@ -98,8 +98,8 @@ internal sealed class ExpireCacheVerb(TextWriter log, TimeProvider time)
     private static void Report(RunReport report, ExpiryResult expiry) =>
         report.Result = report.Result with { Expiry = expiry with { Conflicts = [.. expiry.Conflicts.Take(ExpiryResult.MaxConflicts)] } };
 
-    private static async Task<S3Connection> ConnectionAsync(S3CacheDescription cache, CancellationToken token) => RunnerBucket.Connection(
-        cache, await S3KeySource.ReadAsync(cache.CredentialsDirectory, token) ?? throw new RunFailureException(BucketFailures.KeysMissing(cache)));
+    private static async Task<S3Connection> ConnectionAsync(S3CacheDescription cache, string? secret, CancellationToken token) => RunnerBucket.Connection(
+        cache, await S3KeySource.ReadAsync(cache.CredentialsDirectory, token) ?? throw new RunFailureException(BucketFailures.KeysMissing(cache, secret)));
 
     private static S3Retention Retention(ExpireCacheDescription expire, S3CacheDescription cache) => new()
     {

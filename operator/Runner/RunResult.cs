@@ -105,7 +105,6 @@ internal sealed record ExpiryResult
     public const string LifecycleUnsupported = nameof(LifecycleUnsupported);
 
     public const int MaxConflicts = 5;
-    public const int MaxConflictLength = 200;
 
     /// <summary>Lifecycle: the bucket does it, by its rules. Sweep: this run has done it by hand.</summary>
     public required string Means { get; init; }

@@ -8,7 +8,7 @@ using Amazon.S3.Model;
 namespace Slipway.S3;
 
 /// <summary>An object of a bucket, as a list of them has it.</summary>
-internal sealed record S3Entry(string Key, DateTimeOffset LastModified, long Size);
+internal sealed record S3Entry(string Key, DateTimeOffset LastModified);
 
 /// <summary>The rules of a bucket, and what is set and lost together with them.</summary>
 internal sealed record S3Rules(IReadOnlyList<LifecycleRule> Rules)
@@ -211,7 +211,7 @@ internal sealed class S3Bucket : IDisposable
     }
 
     private static S3Entry Entry(S3Object listed) =>
-        new(listed.Key, listed.LastModified is { } time ? new DateTimeOffset(time.ToUniversalTime()) : DateTimeOffset.MaxValue, listed.Size ?? 0);
+        new(listed.Key, listed.LastModified is { } time ? new DateTimeOffset(time.ToUniversalTime()) : DateTimeOffset.MaxValue);
 
     private static AWSCredentials Credentials(S3Keys keys) => keys.SessionToken is { } session
         ? new SessionAWSCredentials(keys.AccessKeyId, keys.SecretAccessKey, session)

@@ -170,7 +170,7 @@ public sealed class ExpiryTests : IClassFixture<S3Server>, IDisposable
         using var s3 = new S3Bucket(bucket.Connection);
 
         var entry = (await s3.ListAsync("a/", Token).ToListAsync(Token)).SelectMany(page => page).ShouldHaveSingleItem();
-        (entry.Key, entry.Size).ShouldBe(("a/ü +&<>%2F", 4));
+        entry.Key.ShouldBe("a/ü +&<>%2F");
         (TimeProvider.System.GetUtcNow() - entry.LastModified).Duration().ShouldBeLessThan(TimeSpan.FromMinutes(5));
         (await s3.ReadAsync(entry.Key, 10, Token)).ShouldBe("text"u8.ToArray());
         (await s3.HeadAsync(entry.Key, Token)).ShouldBeTrue();

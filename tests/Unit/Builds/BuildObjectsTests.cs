@@ -98,8 +98,25 @@ public sealed class BuildObjectsTests
         var containers = JobOf(BuildReading.Read(Snapshot(build).Granted(Amd64))).Spec.Template.Spec.Containers;
 
         containers.Select(container => container.Resources.Requests["cpu"].ToString()).ShouldBe([expected, "1m"]);
-        containers[1].Resources.Requests["memory"].ShouldBe(containers[0].Resources.Requests["memory"]);
-        containers[1].Resources.Limits.ShouldBe(containers[0].Resources.Limits);
+    }
+
+    /// <summary>A pod asks for the sum of its containers: with a GPU or 8 GiB for each of them it may have no node, and a cache fails no build.</summary>
+    [Fact]
+    public void Job_ThatWritesItsCache_AsksForLittleMore()
+    {
+        var asked = new V1ResourceRequirements
+        {
+            Requests = new Dictionary<string, ResourceQuantity> { ["memory"] = new("8Gi"), ["ephemeral-storage"] = new("1Mi") },
+            Limits = new Dictionary<string, ResourceQuantity> { ["cpu"] = new("4"), ["memory"] = new("8Gi"), ["example.com/gpu"] = new("1") },
+        };
+        var build = Build(Amd64);
+        build = build with { Spec = build.Spec with { Job = new JobTemplate { Resources = asked } } };
+
+        var containers = JobOf(BuildReading.Read(Snapshot(build).Granted(Amd64))).Spec.Template.Spec.Containers;
+
+        containers[0].Resources.ShouldBeSameAs(asked);
+        containers[1].Resources.Requests.Select(request => $"{request.Key}={request.Value}").ShouldBe(["cpu=1m", "memory=64Mi", "ephemeral-storage=1Mi"]);
+        containers[1].Resources.Limits.Select(limit => $"{limit.Key}={limit.Value}").ShouldBe(["cpu=4", "memory=8Gi"]);
     }
 
     /// <summary>The build's own name, then the sibling's, then what it was told to read.</summary>

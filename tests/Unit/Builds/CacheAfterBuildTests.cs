@@ -125,6 +125,23 @@ public sealed class CacheAfterBuildTests
         k8s.KubernetesJson.Serialize(next.Status).ShouldBe(k8s.KubernetesJson.Serialize(plan.Status), "it is told once");
     }
 
+    /// <summary>Whose part was gone nobody knows: what is written afresh is the build's own, and another's would stay as it is.</summary>
+    [Fact]
+    public void Plan_WhenACacheHadTroubleAndOthersAreRead_DoesNotSayThatItIsRepaired()
+    {
+        var pushed = Pushed("a", published: true);
+        pushed = pushed with { Cache = pushed.Cache! with { Problem = new CacheProblem(CacheProblemKind.Broken, "A part of it is gone.") } };
+        var snapshot = Succeeded(pushed, new BuildCache { Import = [new CacheSource { Scope = "main" }] });
+
+        var told = snapshot.Replace(snapshot.Jobs[0].Ended(pushed, Written));
+        var plan = BuildPlanner.Plan(told.Later(TimeSpan.FromSeconds(20)));
+        var next = BuildPlanner.Plan(told.After(plan).Later(TimeSpan.FromSeconds(40)));
+
+        Healthy(plan.Status).ShouldBe(("False", Reasons.CacheBroken));
+        plan.Status.Platforms![0].Cache!.Problem!.Message.ShouldBe("A part of it is gone. The build's own is written afresh.");
+        k8s.KubernetesJson.Serialize(next.Status).ShouldBe(k8s.KubernetesJson.Serialize(plan.Status), "it is told once");
+    }
+
     /// <summary>The container that would write its cache ends by itself in a moment; a Job that is deleted for it takes its log along.</summary>
     [Fact]
     public void Plan_WhenTheBuildHasFailedAndItsPodHasNotEnded_GoesOnAndLeavesItThatMoment()
@@ -261,9 +278,10 @@ public sealed class CacheAfterBuildTests
     }
 
     /// <summary>A build of one platform that has succeeded, while its cache is being written.</summary>
-    private static BuildSnapshot Succeeded(RunResult result)
+    private static BuildSnapshot Succeeded(RunResult result, BuildCache? cache = null)
     {
-        var snapshot = Snapshot(OfCommit(Amd64)).Granted(Amd64);
+        var build = OfCommit(Amd64);
+        var snapshot = Snapshot(build with { Spec = build.Spec with { Cache = cache ?? build.Spec.Cache } }).Granted(Amd64);
         var running = snapshot.After(BuildPlanner.Plan(snapshot)) with { Slots = new Dictionary<string, SlotAnswer>() };
         var writing = running.Replace(running.Jobs[0].RunnerEnded(result));
         return writing.After(BuildPlanner.Plan(writing));

@@ -1,13 +1,17 @@
+using System.Net;
 using k8s.Models;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using NSubstitute;
 using Slipway.Api;
 using Slipway.Cache;
+using Slipway.JobPods;
 using Slipway.Kube;
+using Slipway.Kube.Client;
 using Slipway.Kube.Controllers;
 using Slipway.Kube.Writing;
 using Slipway.Pools;
+using Slipway.Runner;
 
 namespace Slipway.Tests.Unit.Pools;
 
@@ -43,6 +47,64 @@ public sealed class CacheExpiryTests
 
         _expiry.Observe(_one).Ledger.ShouldHaveSingleItem().Value.LastUsed.ShouldBe(PoolWorld.Now.AddDays(10));
         _expiry.Observe(_two).Ledger.ShouldHaveSingleItem().Value.LastUsed.ShouldBe(PoolWorld.Now.AddDays(10));
+    }
+
+    /// <summary>It keeps its caches longer, and the tag is its own as well.</summary>
+    [Fact]
+    public void Observe_WhereAnotherPoolKeepsTheSameTagForLonger_KeepsItAsLong()
+    {
+        var patient = _two with { Spec = _two.Spec with { Cache = _two.Spec.Cache! with { Ttl = "720h" } } };
+        _cluster.Put(patient);
+        Use(_one, _time.GetUtcNow());
+        Use(patient, _time.GetUtcNow());
+
+        var longer = TimeSpan.FromHours(720) - CacheTimes.TtlOf(_one.Spec.Cache!);
+        longer.ShouldBeGreaterThan(TimeSpan.Zero);
+        _expiry.Observe(_one).Ledger.ShouldHaveSingleItem().Value.LastUsed.ShouldBe(PoolWorld.Now + longer);
+        _expiry.Observe(patient).Ledger.ShouldHaveSingleItem().Value.LastUsed.ShouldBe(PoolWorld.Now);
+    }
+
+    /// <summary>Anybody who may make pods there can leave such a text, and no status that held it would be taken.</summary>
+    [Theory]
+    [InlineData("CacheBucketMissing", true)]
+    [InlineData("no reason\u0022!", false)]
+    public async Task Observe_WhereAResultIsNone_DoesNotBelieveIt(string reason, bool believed)
+    {
+        Use(_one, _time.GetUtcNow());
+        _time.Advance(TimeSpan.FromDays(3));
+        await ActAsync(_one);
+        var job = _cluster.All<V1Job>().ShouldHaveSingleItem();
+        var left = new RunResult { Failure = new RunFailure { Class = FailureClass.Config, Reason = reason, Message = "It went wrong." } };
+        _cluster.Put(new V1Pod
+        {
+            Metadata = new V1ObjectMeta
+            {
+                Name = "x",
+                NamespaceProperty = "builders",
+                Labels = job.Spec.Template.Metadata.Labels,
+                OwnerReferences = [new V1OwnerReference { ApiVersion = "batch/v1", Kind = "Job", Name = job.Metadata.Name, Uid = job.Metadata.Uid, Controller = true }],
+            },
+            Status = new V1PodStatus { ContainerStatuses = [new V1ContainerStatus { Name = JobContainers.Runner, State = new V1ContainerState { Terminated = new V1ContainerStateTerminated { Message = RunnerJson.Serialize(left) } } }] },
+        });
+
+        _expiry.Observe(_one).Jobs.ShouldHaveSingleItem().Result?.Failure?.Reason.ShouldBe(reason);
+        (_expiry.Observe(_one).Jobs[0].Result is not null).ShouldBe(believed);
+    }
+
+    /// <summary>By a quota: the pool's status is written all the same.</summary>
+    [Fact]
+    public async Task Act_WhereTheJobIsRefused_RemembersWhyForAnHour()
+    {
+        Use(_one, _time.GetUtcNow());
+        _time.Advance(TimeSpan.FromDays(3));
+        _cluster.OnCall = call => { if (call.StartsWith("CREATE Job", StringComparison.Ordinal)) throw new KubeApiException(HttpStatusCode.Forbidden, "Forbidden", "exceeded quota: jobs"); };
+
+        await ActAsync(_one);
+
+        _expiry.Observe(_one).Refusal!.Message.ShouldContain("exceeded quota: jobs");
+        (await ActAsync(_one)).Create.ShouldBeNull();
+        _time.Advance(TimeSpan.FromHours(1));
+        (await ActAsync(_one)).Create.ShouldNotBeNull();
     }
 
     [Fact]

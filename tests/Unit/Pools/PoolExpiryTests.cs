@@ -224,7 +224,7 @@ public sealed class PoolExpiryTests
         var told = RunnerJson.Deserialize<ExpireCacheDescription>(RunnerJob.DescriptionOf(job, JobContainers.Runner));
         DescriptionCheck.Problems(told).ShouldBeEmpty();
         told.Registry!.UnusedTags.ShouldBe(["old"]);
-        (told.Registry.Ca, told.Registry.CredentialsSecret).ShouldBe(("PEM", "push"));
+        (told.Registry.Ca, told.CredentialsSecret).ShouldBe(("PEM", "push"));
         job.Spec.Template.Spec.Volumes.ShouldContain(volume => volume.Secret != null && volume.Secret.SecretName == "push");
     }
 
@@ -239,21 +239,83 @@ public sealed class PoolExpiryTests
         Plan(ended).Create.ShouldBeNull();
         // A build came between.
         Plan(ended.Used("old", PoolWorld.Now)).Forgotten.ShouldBeEmpty();
+        var late = PoolWorld.Now.AddHours(60);
+        Plan(ended.Used("old", PoolWorld.Now) with { Now = late }).Create.ShouldNotBeNull("it was used after it was deleted, and is out of use again");
         var another = ended.Used("older", PoolWorld.Now.AddHours(-90));
         Plan(another).Create.ShouldBeNull("a Job for each tag would be one after another");
         Plan(another with { Now = PoolWorld.Now.AddHours(1) }).Create.ShouldNotBeNull("it was not among them");
     }
 
+    /// <summary>It may be allowed by now; and what nobody could delete is forgotten in the end.</summary>
     [Fact]
-    public void Plan_WhereTheRegistryForbidsDeletes_DoesNotTryForEver()
+    public void Plan_WhereTheRegistryForbidsDeletes_TriesAgainInADayAndNotForEver()
     {
         var snapshot = Snapshot(InRegistry).Used("old", PoolWorld.Now.AddHours(-60));
         var forbidden = snapshot.With(Ended(Plan(snapshot).Create!, Failed(FailureReasons.CacheDeletesForbidden)));
 
         Reason(forbidden).ShouldBe(("False", FailureReasons.CacheDeletesForbidden));
+        Plan(forbidden with { Now = PoolWorld.Now.AddHours(23) }).Create.ShouldBeNull();
+        Plan(forbidden with { Now = PoolWorld.Now.AddHours(24) }).Create.ShouldNotBeNull();
         Plan(forbidden with { Now = PoolWorld.Now.AddDays(30) }).Create.ShouldBeNull();
         var other = forbidden with { Pool = forbidden.Pool with { Spec = forbidden.Pool.Spec with { Cache = InRegistry with { Ttl = "50h" } } } };
         Plan(other).Create.ShouldNotBeNull("another spec is tried anew");
+    }
+
+    /// <summary>Which ones it was nobody knows: none is forgotten.</summary>
+    [Fact]
+    public void Plan_WhereTheRegistryRefusedSome_RemembersThemAndTriesAgainInADay()
+    {
+        var snapshot = Snapshot(InRegistry).Used("old", PoolWorld.Now.AddHours(-60)).Used("pinned", PoolWorld.Now.AddHours(-60));
+        var refused = snapshot.With(Ended(Plan(snapshot).Create!, new RunResult { Expiry = new ExpiryResult { Means = ExpiryResult.Sweep, Conflicts = ["one is refused"] } }));
+
+        Plan(refused).Forgotten.ShouldBeEmpty();
+        Plan(refused with { Now = PoolWorld.Now.AddHours(23) }).Create.ShouldBeNull();
+        Plan(refused with { Now = PoolWorld.Now.AddHours(24) }).Create.ShouldNotBeNull();
+        Reason(refused).ShouldBe(("False", Reasons.CacheExpiryConflict));
+    }
+
+    /// <summary>It may wait an hour for its node.</summary>
+    [Fact]
+    public void Plan_WhenATagOfAJobThatWaitsIsUsed_MakesAnotherWithoutIt()
+    {
+        var snapshot = Snapshot(InRegistry).Used("old", PoolWorld.Now.AddHours(-60)).Used("used", PoolWorld.Now.AddHours(-60));
+        var job = Plan(snapshot).Create!;
+        job.Metadata.CreationTimestamp = PoolWorld.Now.UtcDateTime;
+        var waiting = snapshot.With(new ExpiryJob(job, null));
+        Plan(waiting).Deletes.ShouldBeEmpty();
+
+        var used = waiting.Used("used", PoolWorld.Now.AddMinutes(5)) with { Now = PoolWorld.Now.AddMinutes(6) };
+
+        Plan(used).Deletes.ShouldHaveSingleItem().Job.ShouldBeSameAs(job);
+        Plan(used).Create.ShouldBeNull("not beside it");
+    }
+
+    /// <summary>A quota, or an admission policy.</summary>
+    [Fact]
+    public void Plan_WhereTheJobIsRefused_SaysWhyAndTriesAgainInAnHour()
+    {
+        var snapshot = Snapshot(Cache);
+        var spec = Plan(snapshot).Create!.Metadata.Labels[SlipwayApi.CacheSpecLabel];
+        var refused = snapshot with { Expiry = snapshot.Expiry! with { Refusal = new ExpiryRefusal(spec, "exceeded quota: jobs", PoolWorld.Now.AddHours(1)) } };
+
+        Plan(refused).Create.ShouldBeNull();
+        Plan(refused).NextLook.ShouldBe(PoolWorld.Now.AddHours(1));
+        Reason(refused).ShouldBe(("False", Reasons.CacheExpiryFailed));
+        PoolExpiry.Condition(refused)!.Message.ShouldEndWith("is tried again in an hour: exceeded quota: jobs");
+        var other = refused with { Pool = refused.Pool with { Spec = refused.Pool.Spec with { Cache = Cache with { Ttl = "100h" } } } };
+        Plan(other).Create.ShouldNotBeNull("another spec is tried anew");
+    }
+
+    /// <summary>Who has corrected the name of the Secret need not wait for an hour.</summary>
+    [Theory]
+    [InlineData("another", "sweeper")]
+    [InlineData("s3", "another")]
+    public void Plan_WhenTheCredentialsAreOthers_IsAnotherSpec(string secret, string account)
+    {
+        var failed = Snapshot(Cache).With(Job(Cache, 1, PoolWorld.Now, Failed(FailureReasons.CredentialsSecretMissing)));
+        var other = Cache with { S3 = Cache.S3! with { CredentialsSecretRef = new LocalReference { Name = secret }, ServiceAccountName = account } };
+
+        Plan(failed with { Pool = failed.Pool with { Spec = failed.Pool.Spec with { Cache = other } } }).Create.ShouldNotBeNull();
     }
 
     [Fact]

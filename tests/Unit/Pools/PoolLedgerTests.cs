@@ -64,6 +64,18 @@ public sealed class PoolLedgerTests
         _cluster.Find<V1ConfigMap>(Ledger)!.Metadata.ResourceVersion.ShouldBe(written);
     }
 
+    /// <summary>By an operator that has just come, and sees the Job of a build that ended long ago.</summary>
+    [Fact]
+    public void Record_OfAUseThatIsOver_IsNoNote()
+    {
+        var before = Use("a");
+        _time.Advance(CacheTimes.DefaultTtl + TimeSpan.FromHours(6));
+
+        _ledger.Record(_pool, before);
+
+        _ledger.Find(NamespacedName.Of(_pool), before.Name).ShouldBeNull("its tag would be deleted once more");
+    }
+
     [Fact]
     public async Task Write_WithinHalfAMinute_Waits()
     {
@@ -78,6 +90,23 @@ public sealed class PoolLedgerTests
         _time.Advance(TimeSpan.FromSeconds(20));
         await WriteAsync();
         _cluster.Find<V1ConfigMap>(Ledger)!.Data.ContainsKey(Name("b")).ShouldBeTrue();
+    }
+
+    /// <summary>Every pass asks for all of it.</summary>
+    [Fact]
+    public async Task Find_InOneVersionOfTheLedger_ParsesItOnce()
+    {
+        _ledger.Record(_pool, Use("a"));
+        await WriteAsync();
+        await WriteAsync();
+
+        var first = _ledger.Find(NamespacedName.Of(_pool), Name("a")).ShouldNotBeNull();
+        _ledger.Find(NamespacedName.Of(_pool), Name("a")).ShouldBeSameAs(first);
+        _ledger.Read(NamespacedName.Of(_pool))[Name("a")].ShouldBeSameAs(first);
+        var edited = _cluster.Find<V1ConfigMap>(Ledger)!;
+        edited.Data[Name("a")] = CacheLedger.Write(first with { Ratio = "0.50" });
+        _cluster.Put(edited);
+        _ledger.Find(NamespacedName.Of(_pool), Name("a"))!.Ratio.ShouldBe("0.50");
     }
 
     [Fact]

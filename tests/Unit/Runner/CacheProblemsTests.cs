@@ -52,6 +52,24 @@ public sealed class CacheProblemsTests
     public void OfBuild_WhenTheBucketRefusesABlob_BlamesTheCache(string error) =>
         CacheProblems.OfBuild(Outcome(Bucket, [Failed(error)]))!.Kind.ShouldBe(CacheProblemKind.Broken);
 
+    /// <summary>With a cache in a bucket, what a registry has lost is of an image: every step would run again for nothing.</summary>
+    [Fact]
+    public void OfBuild_WhenALayerOfAnImageIsGone_DoesNotBlameTheBucket()
+    {
+        const string Gone = "failed to copy: httpReadSeeker: failed open: could not fetch content descriptor sha256:aa (application/vnd.oci.image.layer.v1.tar+gzip) from remote: not found";
+        CacheProblems.OfBuild(Outcome(Bucket, [Failed(Gone)])).ShouldBeNull();
+        CacheProblems.OfBuild(Outcome(Registry, [Failed(Gone)])).ShouldNotBeNull();
+    }
+
+    /// <summary>Nobody says whose it was.</summary>
+    [Fact]
+    public void OfBuild_WhereOthersAreRead_DoesNotSayThatItWasTheBuildsOwn()
+    {
+        const string Gone = "failed to copy: operation error S3: GetObject, https response error StatusCode: 404, api error NoSuchKey";
+        CacheProblems.OfBuild(Outcome(Bucket, [Failed(Gone)]))!.Message.ShouldBe("A part of the build's cache is gone from where it is kept.");
+        CacheProblems.OfBuild(Outcome(Bucket with { Others = ["main"] }, [Failed(Gone)]))!.Message.ShouldBe("A part of the build's cache, or of another that it reads, is gone from where it is kept.");
+    }
+
     /// <summary>A step's command is the user's text.</summary>
     [Fact]
     public void OfBuild_WhenAStepSpeaksLikeACache_IsNotFooled() =>

@@ -21,6 +21,7 @@ public sealed class ExpireCacheVerbTests : IAsyncLifetime
         Owner = "11-22",
         TtlSeconds = 14 * 24 * 3600,
         VerifyAfterSeconds = 0,
+        CredentialsSecret = "s3",
         S3 = new S3CacheDescription { Bucket = FakeS3.Bucket, Region = "us-east-1", Prefix = "team/", EndpointUrl = _server.Url, UsePathStyle = true, CredentialsDirectory = _keys.Path },
     };
 
@@ -293,7 +294,7 @@ public sealed class ExpireCacheVerbTests : IAsyncLifetime
         File.Delete(Path.Combine(_keys.Path, "AWS_SECRET_ACCESS_KEY"));
         var failure = (await RunAsync(Expire)).Failure;
         Words(failure).ShouldBe("Config CredentialsSecretMissing");
-        failure!.Message.ShouldContain("AWS_SECRET_ACCESS_KEY");
+        failure!.Message.ShouldBe("The Secret s3 with the keys for the bucket cache-bucket is not in this namespace, or has no AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: create it.");
         _server.Requests.ShouldBeEmpty();
     }
 

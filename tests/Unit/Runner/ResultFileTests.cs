@@ -102,7 +102,7 @@ public class ResultFileTests
     [InlineData("😀", 1)]
     public void Fit_WhenConflictsAreLong_KeepsAsManyAsThereIsRoomFor(string letter, int least)
     {
-        var text = string.Concat(Enumerable.Repeat(letter, ExpiryResult.MaxConflictLength / letter.Length));
+        var text = string.Concat(Enumerable.Repeat(letter, 200 / letter.Length));
         var result = new RunResult
         {
             Expiry = new ExpiryResult { Means = ExpiryResult.Sweep, Why = ExpiryResult.LifecycleDenied, Conflicts = [.. Enumerable.Repeat(text, ExpiryResult.MaxConflicts)], Blobs = new ExpiredObjects(long.MaxValue, long.MaxValue) },
