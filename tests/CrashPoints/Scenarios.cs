@@ -147,7 +147,7 @@ internal static class Scenarios
         await ExpireAsync(stage);
         var build = await stage.Story.CreateInlineBuildAsync("hello");
         await BuildAsync(stage, build, 'a');
-        await Eventually.SoAsync("the ledger knows of it", () => stage.Player.ListAsync<V1ConfigMap>(stage.Story.Builders), maps => maps.Any(map => map.Metadata.Name == "farm-cache-ledger" && map.Data is { Count: 1 }));
+        await Eventually.SoAsync("the ledger knows of it", () => stage.Player.ListAsync<V1ConfigMap>(stage.Story.Builders), maps => maps.Any(map => map.Metadata.Name == ChildNames.CacheLedger("farm") && map.Data is { Count: 1 }));
         await stage.SameAsync("it is built, and noted");
 
         await stage.EditPoolAsync(Bucket("100h"));

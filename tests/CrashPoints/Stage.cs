@@ -60,17 +60,20 @@ internal sealed class Stage(LocalApiServer server, Story story, Mask mask, IMort
     public Task<V1Alpha1BuilderPool> EditPoolAsync(JsonObject spec) =>
         story.Client.PatchAsync<V1Alpha1BuilderPool>(new(story.Builders, "farm"), new JsonObject { ["spec"] = spec }, default);
 
-    /// <summary>The pool's spec changes, and its only builder comes back as another pod.</summary>
+    /// <summary>
+    /// The pool's spec changes, and its only builder comes back as another pod. Not before status tells that there was none: whether it does
+    /// would else be a matter of time.
+    /// </summary>
     public async Task RollAsync(JsonObject spec)
     {
-        var before = (await Player.ListAsync<V1Pod>(story.Builders)).Single().Metadata.Uid;
         var pool = await EditPoolAsync(spec);
-        await CollectUntilAsync("its builder is another pod", async () =>
+        await CollectUntilAsync("its builder is gone", async () =>
         {
-            await Player.StartBuildersAsync(pool);
-            // None while the operator has deleted the one and the other is not made.
-            return await Player.ListAsync<V1Pod>(story.Builders) is [var now] && now.Metadata.Uid != before;
+            await Player.AdoptBuildersAsync(pool);
+            return (await Player.ListAsync<V1Pod>(story.Builders)).Count == 0;
         });
+        await PoolAsync("misses its builder", seen => !seen.Status!.Conditions.IsTrue(Conditions.Ready));
+        await Player.StartBuildersAsync(pool);
     }
 
     /// <summary>A Job from its appearance to its end. Waits for what status makes of both, so that each run has the same steps.</summary>

@@ -29,7 +29,7 @@ public sealed class BuildTests(ClusterFixture fixture)
     public async Task Build_OfABranchForTwoPlatforms_EndsInOneIndexWithEveryAttestation()
     {
         await Shared.JoinAsync(node: Use.CountsOn);
-        await using var tenant = await fixture.TenantAsync();
+        await using var tenant = await fixture.TenantAsync(writesCache: true);
         var (url, commit) = await fixture.Cluster.PushAsync(tenant.Name, Program);
         await tenant.CreateAsync(tenant.Git("app", url, "main"));
 
@@ -46,7 +46,7 @@ public sealed class BuildTests(ClusterFixture fixture)
     public async Task Build_OfTheSameCommitAgain_TakesItsStepsFromCacheAndPushesTheSameImages()
     {
         await Shared.JoinAsync(node: Use.CountsOn);
-        await using var tenant = await fixture.TenantAsync();
+        await using var tenant = await fixture.TenantAsync(writesCache: true);
         var (url, _) = await fixture.Cluster.PushAsync(tenant.Name, Program);
         var created = await tenant.CreateAsync(tenant.Git("app", url, "main"));
         var first = (await tenant.EndOfAsync("app")).Status!;
@@ -65,7 +65,7 @@ public sealed class BuildTests(ClusterFixture fixture)
     [Fact]
     public async Task Build_OfOnePlatformFromInlineFiles_PublishesFromItsOwnPod()
     {
-        await using var tenant = await fixture.TenantAsync();
+        await using var tenant = await fixture.TenantAsync(writesCache: true);
         await using var jobs = await tenant.JobsAsync();
         await tenant.CreateAsync(tenant.Inline("app", "FROM busybox:stable\nRUN echo hello > /hello\n", fixture.Cluster.Platforms[0]));
 
@@ -82,7 +82,7 @@ public sealed class BuildTests(ClusterFixture fixture)
     [Fact]
     public async Task Build_WithDollarsInABuildArgument_GetsThemAsTheyAre()
     {
-        await using var tenant = await fixture.TenantAsync();
+        await using var tenant = await fixture.TenantAsync(writesCache: true);
         const string Value = "$(KUBERNETES_SERVICE_HOST) $$5 $HOME";
         var build = tenant.Inline("app", $"FROM busybox:stable\nARG A\nRUN [ \"$A\" = '{Value}' ]\n", fixture.Cluster.Platforms[0]);
         await tenant.CreateAsync(build with { Spec = build.Spec with { BuildArgs = [new BuildArg { Name = "A", Value = Value }] } });
@@ -96,7 +96,7 @@ public sealed class BuildTests(ClusterFixture fixture)
     public async Task Build_WithoutAttestations_PushesNone()
     {
         await Shared.JoinAsync(node: Use.CountsOn);
-        await using var tenant = await fixture.TenantAsync();
+        await using var tenant = await fixture.TenantAsync(writesCache: true);
         var build = tenant.Inline("app", "FROM busybox:stable\n");
         await tenant.CreateAsync(build with { Spec = build.Spec with { Attestations = new BuildAttestations { Provenance = "None", Sbom = false } } });
 

@@ -25,6 +25,7 @@ public sealed class ClusterFixture : IAsyncLifetime
     internal static readonly NamespacedName SharedPool = new(PoolNamespace, PoolName);
 
     private KubeClient? _client;
+    private PodLogs? _logs;
     private StatusWatch? _statuses;
     private RegistryProxy? _proxy;
 
@@ -32,12 +33,15 @@ public sealed class ClusterFixture : IAsyncLifetime
 
     internal KubeClient Client => _client ?? throw new InvalidOperationException("The cluster has not been started.");
 
+    internal PodLogs Logs => _logs ?? throw new InvalidOperationException("The cluster has not been started.");
+
     public async ValueTask InitializeAsync()
     {
         await Cluster.StartAsync();
         if (Cluster.HostAddress is { } address) _proxy = await RegistryProxy.StartAsync(Cluster.Registry, address);
         var config = KubernetesClientConfiguration.BuildConfigFromConfigFile(Cluster.Kubeconfig);
         _client = new KubeClient(new OperatorOptions { Cluster = config, FieldManager = "e2e" }, TimeProvider.System);
+        _logs = new PodLogs(Cluster.Kubeconfig);
         _statuses = await StatusWatch.StartAsync(Client);
         await Client.ApplyAsync(new V1Namespace { ApiVersion = "v1", Kind = "Namespace", Metadata = new V1ObjectMeta { Name = PoolNamespace } }, default);
         await Client.ApplyAsync(Pool(SharedPool), default);
@@ -67,6 +71,7 @@ public sealed class ClusterFixture : IAsyncLifetime
             _client.Dispose();
         }
 
+        _logs?.Dispose();
         if (_proxy is not null) await _proxy.DisposeAsync();
         await Cluster.DisposeAsync();
     }
@@ -91,16 +96,24 @@ public sealed class ClusterFixture : IAsyncLifetime
         }
     }
 
+    /// <summary>Other values of the chart. Who led before may do so until its pod is gone, which a rollout does not wait for.</summary>
+    internal async Task ReinstallAsync(params string[] values)
+    {
+        await Cluster.InstallAsync(values);
+        await Wait.UntilAsync("the operator of before is gone", TimeSpan.FromMinutes(2),
+            () => Client.ListPageAsync<V1Pod>(new ListQuery { Namespace = "slipway-system" }, default), pods => pods.Items.All(pod => pod.Metadata.DeletionTimestamp is null));
+    }
+
     internal V1Alpha1BuilderPool Pool(NamespacedName key) => TestPool.Of(Cluster, key, _proxy?.OfThePool ?? []);
 
     /// <summary>
     /// A namespace of the test's own, admitted by the pool, with the Secret that pushes need. It is deleted with the test.
     /// Returns when it is the test's turn.
     /// </summary>
-    internal async Task<Tenant> TenantAsync(bool admitted = true, string? password = null, NamespacedName? pool = null, string? name = null, TestRegistry? registry = null)
+    internal async Task<Tenant> TenantAsync(bool admitted = true, string? password = null, NamespacedName? pool = null, string? name = null, TestRegistry? registry = null, bool writesCache = false)
     {
         await Shared.JoinAsync();
-        var tenant = await Tenant.CreateAsync(Client, registry ?? Cluster.Registry, pool ?? SharedPool, name ?? $"e2e-{Guid.NewGuid():N}"[..16], admitted, password);
+        var tenant = await Tenant.CreateAsync(Client, registry ?? Cluster.Registry, pool ?? SharedPool, name ?? $"e2e-{Guid.NewGuid():N}"[..16], admitted, password, writesCache);
         tenant.BeforeCreate = JoinAsync;
         return tenant;
     }

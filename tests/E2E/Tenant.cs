@@ -14,9 +14,11 @@ internal sealed class Tenant(KubeClient client, TestRegistry registry, Namespace
 
     public string Name => name;
 
-    public static async Task<Tenant> CreateAsync(KubeClient client, TestRegistry registry, NamespacedName pool, string name, bool admitted = true, string? password = null)
+    public static async Task<Tenant> CreateAsync(KubeClient client, TestRegistry registry, NamespacedName pool, string name, bool admitted = true, string? password = null, bool writesCache = false)
     {
-        var labels = admitted ? new Dictionary<string, string> { [TestPool.Label] = "true" } : null;
+        var labels = new Dictionary<string, string>();
+        if (admitted) labels[TestPool.Label] = "true";
+        if (writesCache) labels[TestPool.CacheLabel] = "true";
         await client.CreateAsync(new V1Namespace { Metadata = new V1ObjectMeta { Name = name, Labels = labels } }, default);
         if (registry.User is { } user) await client.CreateAsync(Credentials(name, registry.Host, user, password ?? registry.Password!), default);
         return new Tenant(client, registry, pool, name);

@@ -1,8 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using Amazon.Runtime;
-using Amazon.S3;
-using Amazon.S3.Model;
 using Slipway.Api;
 using Slipway.Runner;
 using Slipway.Tests.E2E;
@@ -22,12 +19,10 @@ internal static class Caches
     {
         await using var bed = await FarmBed.StartAsync();
         var server = bed.Cluster.S3!;
-        using var s3 = new AmazonS3Client(new BasicAWSCredentials(server.AccessKey, server.SecretKey), new AmazonS3Config { ServiceURL = server.Endpoint, ForcePathStyle = true, AuthenticationRegion = "us-east-1" });
-        var bucket = $"bench-{Guid.NewGuid():N}"[..20];
-        await s3.PutBucketAsync(bucket);
-        await BuildsAsync(report, bed, "s3", new PoolCache { S3 = new PoolS3Cache { Bucket = bucket, Region = "us-east-1", EndpointUrl = server.Endpoint, UsePathStyle = true, CredentialsSecretRef = new LocalReference { Name = Secret } } });
+        await using var bucket = await BenchBucket.CreateAsync(server);
+        await BuildsAsync(report, bed, "s3", new PoolCache { S3 = new PoolS3Cache { Bucket = bucket.Name, Region = "us-east-1", EndpointUrl = server.Endpoint, UsePathStyle = true, CredentialsSecretRef = new LocalReference { Name = Secret } } });
         await BuildsAsync(report, bed, "registry", null);
-        await SweepAsync(report, s3, server);
+        await SweepAsync(report, server);
     }
 
     private static async Task BuildsAsync(Report report, FarmBed bed, string backend, PoolCache? cache)
@@ -95,18 +90,13 @@ internal static class Caches
         """);
 
     /// <summary>Everything is older than its time, and no rules of a bucket: the clock is a year ahead.</summary>
-    private static async Task SweepAsync(Report report, AmazonS3Client s3, TestS3 server)
+    private static async Task SweepAsync(Report report, TestS3 server)
     {
         report.Say($"a sweep of {SweptManifests + SweptBlobs} objects");
-        var bucket = $"sweep-{Guid.NewGuid():N}"[..20];
-        await s3.PutBucketAsync(bucket);
-        await Parallel.ForEachAsync(Enumerable.Range(0, SweptManifests + SweptBlobs), new ParallelOptions { MaxDegreeOfParallelism = 8 }, async (number, token) => await s3.PutObjectAsync(
-            new PutObjectRequest
-            {
-                BucketName = bucket,
-                Key = number < SweptManifests ? Numbered("manifests/m", number) : $"blobs/sha256:{number:x64}",
-                ContentBody = number < SweptManifests ? """{"layers":[],"records":[]}""" : "x",
-            },
+        await using var bucket = await BenchBucket.CreateAsync(server);
+        await Parallel.ForEachAsync(Enumerable.Range(0, SweptManifests + SweptBlobs), new ParallelOptions { MaxDegreeOfParallelism = 8 }, async (number, token) => await bucket.PutAsync(
+            number < SweptManifests ? Numbered("manifests/m", number) : $"blobs/sha256:{number:x64}",
+            number < SweptManifests ? """{"layers":[],"records":[]}""" : "x",
             token));
         var keys = Directory.CreateTempSubdirectory("slipway-bench-").FullName;
         await File.WriteAllTextAsync(Path.Combine(keys, "AWS_ACCESS_KEY_ID"), server.AccessKey);
@@ -115,7 +105,7 @@ internal static class Caches
         {
             Owner = "bench",
             TtlSeconds = 24 * 3600,
-            S3 = new S3CacheDescription { Bucket = bucket, Region = "us-east-1", EndpointUrl = server.Endpoint, UsePathStyle = true, CredentialsDirectory = keys },
+            S3 = new S3CacheDescription { Bucket = bucket.Name, Region = "us-east-1", EndpointUrl = server.Endpoint, UsePathStyle = true, CredentialsDirectory = keys },
         };
         var started = Stopwatch.GetTimestamp();
         var result = await new ExpireCacheVerb(TextWriter.Null, new NextYear()).RunAsync(expire, default);

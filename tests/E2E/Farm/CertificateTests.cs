@@ -11,7 +11,7 @@ public sealed class CertificateTests(ClusterFixture fixture)
     {
         await using var evidence = new Evidence(nameof(Certificates_AtALifetimeOfTwoMinutes_RotateDuringBuilds));
         await Shared.JoinAsync(Use.HasAlone);
-        await fixture.Cluster.InstallAsync("serverCertificateLifetime=2m");
+        await fixture.ReinstallAsync("serverCertificateLifetime=2m");
         try
         {
             await using var farm = await TestFarm.StartAsync(fixture, TestFarm.Platform(fixture.Cluster.Platforms[0], builders: 2, slots: 1));
@@ -43,7 +43,7 @@ public sealed class CertificateTests(ClusterFixture fixture)
         }
         finally
         {
-            await fixture.Cluster.InstallAsync();
+            await fixture.ReinstallAsync();
         }
     }
 }

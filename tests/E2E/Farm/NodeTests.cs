@@ -18,6 +18,7 @@ public sealed class NodeTests(ClusterFixture fixture)
         SkipUnlessLocal();
         await using var evidence = new Evidence(nameof(NodeOfABuilderNotReady_ItTakesNoBuildsAndOthersDo));
         await Shared.JoinAsync(Use.CountsOn, Use.HasAlone);
+        await using var node = new StruckNode(fixture, Node);
         await using var farm = await TestFarm.StartAsync(fixture, Platforms);
         await using var nodes = await Recording<V1Node>.StartAsync(fixture.Client, null);
         long lost;
@@ -51,6 +52,7 @@ public sealed class NodeTests(ClusterFixture fixture)
         SkipUnlessLocal();
         await using var evidence = new Evidence(nameof(Cordoned_TheBuilderTakesNoBuildsAndEndsItsOwn));
         await Shared.JoinAsync(Use.CountsOn, Use.HasAlone);
+        await using var node = new StruckNode(fixture, Node);
         await using var farm = await TestFarm.StartAsync(fixture, Platforms[0]);
         await using var nodes = await Recording<V1Node>.StartAsync(fixture.Client, null);
         await farm.CreateAsync(farm.Sleeping("running", 25, Struck));
@@ -86,6 +88,7 @@ public sealed class NodeTests(ClusterFixture fixture)
         SkipUnlessLocal();
         await using var evidence = new Evidence(nameof(Drained_InTheMiddleOfARun_LosesNoBuild));
         await Shared.JoinAsync(Use.CountsOn, Use.HasAlone);
+        await using var node = new StruckNode(fixture, Node);
         await using var farm = await TestFarm.StartAsync(fixture, Platforms[0]);
         await using var nodes = await Recording<V1Node>.StartAsync(fixture.Client, null);
         await farm.CreateAsync(farm.Sleeping("running", Sample.TakesAll ? 60 : 45, Struck));

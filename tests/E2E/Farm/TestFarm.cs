@@ -123,18 +123,8 @@ internal sealed partial class TestFarm : IAsyncDisposable
     public JobLife JobOf(string build) => Jobs.Lives().Single(life => life.Build == build);
 
     /// <summary>What buildctl wrote; empty while there is nobody to write.</summary>
-    public async Task<string> LogAsync(string build)
-    {
-        if (Jobs.Lives().FirstOrDefault(life => life.Build == build) is not { } life) return "";
-        try
-        {
-            return await _fixture.Cluster.KubectlAsync("--namespace", life.Job.Metadata.NamespaceProperty, "logs", $"job/{life.Name}");
-        }
-        catch (InvalidOperationException)
-        {
-            return "";
-        }
-    }
+    public async Task<string> LogAsync(string build) =>
+        Jobs.Lives().FirstOrDefault(life => life.Build == build) is { } life ? await _fixture.Logs.OfJobAsync(NamespacedName.Of(life.Job)) : "";
 
     /// <summary>What the kubelet and the controllers said of a pod of this name.</summary>
     public Task<string> EventsAsync(string pod) => _fixture.Cluster.KubectlAsync(

@@ -22,7 +22,7 @@ public sealed class ChaosTests(ClusterFixture fixture)
     public async Task Builds_WhileTheOperatorIsKilledAtRandom_AllSucceedAndNoneTwice()
     {
         await Shared.JoinAsync(Use.Strikes, Use.CountsOn);
-        await using var tenant = await fixture.TenantAsync();
+        await using var tenant = await fixture.TenantAsync(writesCache: true);
         await using var jobs = await JobWatch.StartAsync(fixture.Client, tenant.Name);
         var wanted = Enumerable.Range(0, Builds).Select(number => BuildOf(tenant, number)).ToList();
         Console.WriteLine($"chaos: {Builds} builds, {Kills} kills (seed {Sample.Seed})");

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text.Json.Nodes;
@@ -49,11 +48,11 @@ internal sealed class Fault : IAsyncDisposable
     /// On the proxy's plain address, unless another one is given. Jobs run on the first node: who builds for the other one's platform counts
     /// on it, and says so before.
     /// </summary>
-    public static async Task<Fault> StartAsync(ClusterFixture fixture, string test, TestRegistry? registry = null, string? password = null, NamespacedName? pool = null)
+    public static async Task<Fault> StartAsync(ClusterFixture fixture, string test, TestRegistry? registry = null, string? password = null, NamespacedName? pool = null, bool writesCache = false)
     {
         registry ??= fixture.Proxy.Plain;
         await Shared.JoinAsync();
-        var tenant = await fixture.TenantAsync(registry: registry, password: password, pool: pool);
+        var tenant = await fixture.TenantAsync(registry: registry, password: password, pool: pool, writesCache: writesCache);
         return new Fault(fixture, registry, tenant, await JobWatch.StartAsync(fixture.Client, tenant.Name), test);
     }
 
@@ -129,31 +128,10 @@ internal sealed class Fault : IAsyncDisposable
     }
 
     /// <summary>What a Job wrote, slipway's own lines and buildctl's; empty while there is nobody to write.</summary>
-    public async Task<string> LogAsync(WatchedJob job)
-    {
-        try
-        {
-            return await _fixture.Cluster.KubectlAsync("--namespace", Tenant.Name, "logs", $"job/{job.Name}");
-        }
-        catch (InvalidOperationException)
-        {
-            return "";
-        }
-    }
+    public Task<string> LogAsync(WatchedJob job) => _fixture.Logs.OfJobAsync(new(Tenant.Name, job.Name));
 
-    /// <summary>The same of a Job that goes soon: returns once its first line is there, and what it returns ends with the Job's pod.</summary>
-    public async Task<Task<string>> FollowAsync(WatchedJob job)
-    {
-        var start = new ProcessStartInfo(_fixture.Cluster.Kubectl, ["--kubeconfig", _fixture.Cluster.Kubeconfig, "--namespace", Tenant.Name, "logs", "--follow", $"job/{job.Name}"]) { RedirectStandardOutput = true };
-        var process = Process.Start(start) ?? throw new InvalidOperationException("kubectl did not start");
-        var first = await process.StandardOutput.ReadLineAsync(CancellationToken.None);
-        return RestAsync(process, first);
-    }
-
-    private static async Task<string> RestAsync(Process process, string? first)
-    {
-        using (process) return $"{first}\n{await process.StandardOutput.ReadToEndAsync(CancellationToken.None)}";
-    }
+    /// <summary>The same of a Job that goes soon: returns once its first line is there, and what it returns ends with the Job's container.</summary>
+    public Task<Task<string>> FollowAsync(WatchedJob job) => _fixture.Logs.FollowJobAsync(new(Tenant.Name, job.Name));
 
     public Task PatchAsync(string build, JsonObject spec) =>
         _fixture.Client.PatchAsync<V1Alpha1ImageBuild>(new(Tenant.Name, build), new JsonObject { ["spec"] = spec }, default);

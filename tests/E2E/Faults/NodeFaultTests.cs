@@ -18,6 +18,7 @@ public sealed class NodeFaultTests(ClusterFixture fixture)
         if (fixture.Cluster is not LocalCluster) Assert.Skip("Strikes a node that the builders are not on: local cluster only.");
         await using var evidence = new Evidence(nameof(NodeOfTheJob_MadeNotReady_DoesNotHoldTheBuild), "Faults");
         await Shared.JoinAsync(Use.CountsOn, Use.HasAlone);
+        await using var node = new StruckNode(fixture, Node);
         await using var farm = await TestFarm.StartAsync(fixture, TestFarm.Platform("linux/amd64", builders: 1, slots: 2));
         await using var nodes = await Recording<V1Node>.StartAsync(fixture.Client, null);
         var build = farm.Sleeping("app", 5);

@@ -79,7 +79,7 @@ public sealed class BucketTests(ClusterFixture fixture)
         await ShouldStillWriteAsync(pool, 2);
         open.SetResult();
 
-        (await pool.JobEndsAsync()).ShouldBe(["Complete", "Complete"]);
+        await pool.ShouldCompleteAsync(2);
         await pool.PoolAsync("idle", seen => seen.Status!.Platforms![0].Building is 0 or null);
         pool.Evidence.AddSeen("the S3 server's record", proxy.Script.Record, @"PUT .*/manifests/.*: 200 \(held back\)");
         proxy.Script.Requests.Count(request => request.Method == "PUT" && request.Path.Contains("/manifests/", StringComparison.Ordinal)).ShouldBe(2);
@@ -107,7 +107,7 @@ public sealed class BucketTests(ClusterFixture fixture)
         var builds = await Wait.UntilAsync(
             "all builds have ended", CachedPool.Patience, () => BuildsAsync(pool), seen => seen.All(build => build.Status?.Conditions.IsTrue(Conditions.Complete) is true), TimeSpan.FromSeconds(1));
         builds.Where(build => build.Status!.Phase != Phases.Succeeded).Select(build => $"{build.Metadata.Name}: {build.Status!.Failure?.Message}").ShouldBeEmpty();
-        (await pool.JobEndsAsync()).ShouldAllBe(end => end == "Complete");
+        await pool.ShouldCompleteAsync(Scopes);
 
         pool.Evidence.AddSeen("the S3 server's record", proxy.Script.Record, @"PUT .*/manifests/.*: 200 \(held back for the others\)");
         builds.Count.ShouldBe(Scopes);
@@ -122,7 +122,7 @@ public sealed class BucketTests(ClusterFixture fixture)
 
     private static V1Alpha1ImageBuild Scoped(CachedPool pool, string name)
     {
-        var build = pool.Build(name, late: name);
+        var build = pool.Of(name, null, $"FROM busybox:stable\nRUN echo {name} of {pool.Key.Namespace} > /name");
         // The node has room for all of their pods.
         var little = new V1ResourceRequirements { Requests = new Dictionary<string, ResourceQuantity> { ["cpu"] = new("1m"), ["memory"] = new("32Mi") } };
         return build with { Spec = build.Spec with { Cache = new BuildCache { Scope = name }, Job = new JobTemplate { Resources = little } } };

@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using k8s;
 using k8s.Models;
 using Slipway.Api;
 using Slipway.Builds;
@@ -25,6 +26,8 @@ internal sealed class CachedPool : IAsyncDisposable
     /// <summary>Of all builds that are to share one cache.</summary>
     public const string Scope = "app";
 
+    private const string Name = "cached";
+
     /// <summary>What a step that sleeps prints first.</summary>
     private const string Marker = "asleep";
 
@@ -45,6 +48,9 @@ internal sealed class CachedPool : IAsyncDisposable
 
     public Tenant Tenant { get; }
 
+    /// <summary>Of the cache; empty where that is in a bucket.</summary>
+    public string Repository { get; private init; } = "";
+
     /// <summary>Of builds in whatever namespace, and those that make the cache go.</summary>
     public JobWatch Jobs { get; }
 
@@ -54,7 +60,12 @@ internal sealed class CachedPool : IAsyncDisposable
     public static PoolCache InRegistry(string repository) =>
         new() { Registry = new PoolRegistryCache { Repository = repository, CredentialsSecretRef = new LocalReference { Name = Tenant.PushSecret } } };
 
-    public static NamespacedName NewKey() => new($"e2e-{Guid.NewGuid():N}"[..16], "cached");
+    /// <summary>With images and cache behind the registry proxy's plain address.</summary>
+    public static Task<CachedPool> StartInRegistryAsync(ClusterFixture fixture, string test, string? ttl = null)
+    {
+        var (registry, key) = (fixture.Proxy.Plain, new NamespacedName($"e2e-{Guid.NewGuid():N}"[..16], Name));
+        return StartAsync(fixture, test, InRegistry($"{registry.Host}/{key.Namespace}/cache") with { Ttl = ttl }, registry: registry, key: key);
+    }
 
     /// <summary>Returns when it is Ready; one without builders is not waited for.</summary>
     /// <param name="fixture">The cluster.</param>
@@ -65,9 +76,9 @@ internal sealed class CachedPool : IAsyncDisposable
     /// <param name="key">Where the cache's address has to name it.</param>
     public static async Task<CachedPool> StartAsync(ClusterFixture fixture, string? test, PoolCache cache, int slots = 4, TestRegistry? registry = null, NamespacedName? key = null)
     {
-        var name = key ?? NewKey();
+        var name = key ?? new($"e2e-{Guid.NewGuid():N}"[..16], Name);
         var tenant = await fixture.TenantAsync(pool: name, name: name.Namespace, registry: registry);
-        var pool = new CachedPool(fixture, tenant, name, await JobWatch.StartAsync(fixture.Client, null, $"{SlipwayApi.PoolNamespaceLabel}={name.Namespace}"), test);
+        var pool = new CachedPool(fixture, tenant, name, await JobWatch.StartAsync(fixture.Client, null, $"{SlipwayApi.PoolNamespaceLabel}={name.Namespace}"), test) { Repository = cache.Registry?.Repository ?? "" };
         if (cache.S3 is not null) await pool.GiveKeysAsync(name.Namespace);
         var shared = fixture.Pool(name);
         var replicas = new PoolReplicas { Min = Math.Min(slots, 1), Max = 1 };
@@ -145,9 +156,21 @@ internal sealed class CachedPool : IAsyncDisposable
         return new CachedBuild(build, job, status.Platforms!.Single().Cache!, await LogAsync(job, JobContainers.Runner), writes ? await LogAsync(job, JobContainers.Cache) : null);
     }
 
-    /// <summary>How those that build have ended, once all have: Complete or Failed.</summary>
-    public Task<List<string?>> JobEndsAsync() => Wait.UntilAsync("all Jobs have ended", Patience,
-        () => Task.FromResult(Jobs.Jobs.Where(job => job.Role == JobRoles.Build).Select(job => JobWatch.EndOf(job.Job)).ToList()), ends => ends.All(end => end is not null));
+    /// <summary>Those that build come to their end, and to a good one.</summary>
+    public async Task ShouldCompleteAsync(int count)
+    {
+        var jobs = await Wait.UntilAsync("all Jobs have ended", Patience,
+            () => Task.FromResult(Jobs.Jobs.Where(job => job.Role == JobRoles.Build).ToList()), seen => seen.All(job => JobWatch.EndOf(job.Job) is not null));
+        var failed = jobs.Where(job => JobWatch.EndOf(job.Job) != "Complete").ToList();
+        failed.ShouldBeEmpty(string.Concat(await Task.WhenAll(failed.Select(ExplainAsync))));
+        jobs.Count.ShouldBe(count);
+    }
+
+    private async Task<string> ExplainAsync(WatchedJob job)
+    {
+        var pods = (await JobPodsAsync()).Where(pod => pod.Metadata.Name.StartsWith(job.Name, StringComparison.Ordinal));
+        return $"-- {job.Name}: {KubernetesYaml.Serialize(job.Job.Status)}\n{KubernetesYaml.Serialize(pods.Select(pod => pod.Status))}\n{await LogAsync(job, JobContainers.Runner)}\n{await LogAsync(job, JobContainers.Cache)}\n";
+    }
 
     /// <summary>Complete or Failed; null while it lives.</summary>
     public string? Ended(string uid) => JobWatch.EndOf(Jobs.Jobs.Single(job => job.Uid == uid).Job);
@@ -194,17 +217,7 @@ internal sealed class CachedPool : IAsyncDisposable
         log => Regex.IsMatch(log, $@"(?m)^#\d+ \d+\.\d+ {Marker} in "), TimeSpan.FromSeconds(1));
 
     /// <summary>What one container of a Job wrote; empty while there is nobody to write.</summary>
-    public async Task<string> LogAsync(WatchedJob job, string container)
-    {
-        try
-        {
-            return await _fixture.Cluster.KubectlAsync("--namespace", job.Job.Metadata.NamespaceProperty, "logs", $"job/{job.Name}", "--container", container);
-        }
-        catch (InvalidOperationException)
-        {
-            return "";
-        }
-    }
+    public Task<string> LogAsync(WatchedJob job, string container) => _fixture.Logs.OfJobAsync(NamespacedName.Of(job.Job), container);
 
     public IReadOnlyList<WatchedJob> ExpiryJobs() => [.. Jobs.Jobs.Where(job => job.Role == PoolExpiry.Role)];
 

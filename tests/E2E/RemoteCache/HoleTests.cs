@@ -61,15 +61,12 @@ public sealed class HoleTests(ClusterFixture fixture)
     [Fact]
     public async Task BlobsGone_FromTheCacheRegistry_IsBuiltOnceMoreAndRepaired()
     {
-        var registry = fixture.Proxy.Plain;
-        var key = CachedPool.NewKey();
-        var repository = $"{registry.Host}/{key.Namespace}/cache";
-        await using var pool = await CachedPool.StartAsync(fixture, nameof(BlobsGone_FromTheCacheRegistry_IsBuiltOnceMoreAndRepaired), CachedPool.InRegistry(repository), registry: registry, key: key);
+        await using var pool = await CachedPool.StartInRegistryAsync(fixture, nameof(BlobsGone_FromTheCacheRegistry_IsBuiltOnceMoreAndRepaired));
         using var reader = new RegistryReader(fixture.Cluster.Registry);
         await pool.BuiltAsync(pool.Build("first"));
         await pool.FreshBuilderAsync();
-        var gone = (await LayersAsync(reader, repository)).SkipLast(1).ToList();
-        foreach (var layer in gone) await reader.DeleteBlobAsync(repository, layer);
+        var gone = (await LayersAsync(reader, pool.Repository)).SkipLast(1).ToList();
+        foreach (var layer in gone) await reader.DeleteBlobAsync(pool.Repository, layer);
 
         var second = await pool.BuiltAsync(pool.Build("second", late: "another"));
 
@@ -77,8 +74,8 @@ public sealed class HoleTests(ClusterFixture fixture)
         pool.Evidence.AddSeen("the registry's record", fixture.Proxy.Of(pool.Tenant).Record, "GET .*/cache/blobs/.*: 404");
         pool.Evidence.AddSeen("buildctl's log", second.Log, "not found");
         await ShouldBeRepairedAsync(pool, second);
-        var layers = await LayersAsync(reader, repository);
-        foreach (var layer in layers) (await reader.HasBlobAsync(repository, layer)).ShouldBeTrue();
+        var layers = await LayersAsync(reader, pool.Repository);
+        foreach (var layer in layers) (await reader.HasBlobAsync(pool.Repository, layer)).ShouldBeTrue();
     }
 
     private async Task BlobsGoneAsync(string test, Func<IReadOnlyList<string>, IEnumerable<string>> which)

@@ -1,8 +1,10 @@
 using System.Text.Json.Nodes;
 using k8s.Models;
 using Slipway.Api;
+using Slipway.Builds;
 using Slipway.Cache;
 using Slipway.Kube;
+using Slipway.Kube.Client;
 using Slipway.Runner;
 using Slipway.Tests.E2E.Faults;
 
@@ -14,18 +16,18 @@ public sealed class LedgerTests(ClusterFixture fixture)
     [Fact]
     public async Task TagUnused_ForItsTime_IsDeletedAndOneInUseStays()
     {
-        await using var pool = await InRegistryAsync(nameof(TagUnused_ForItsTime_IsDeletedAndOneInUseStays));
+        await using var pool = await CachedPool.StartInRegistryAsync(fixture, nameof(TagUnused_ForItsTime_IsDeletedAndOneInUseStays), ttl: "48h");
         using var reader = new RegistryReader(fixture.Cluster.Registry);
         await pool.BuiltAsync(OfScope(pool, "used", "used"));
         await pool.BuiltAsync(OfScope(pool, "unused", "unused"));
-        var tags = await reader.TagsAsync(Repository(pool));
+        var tags = await reader.TagsAsync(pool.Repository);
         var (used, unused) = (tags.Single(tag => tag.Contains("-used-", StringComparison.Ordinal)), tags.Single(tag => tag.Contains("-unused-", StringComparison.Ordinal)));
-        var digest = (await reader.DigestAsync(Repository(pool), unused))!;
+        var digest = (await reader.DigestAsync(pool.Repository, unused))!;
 
-        await AgeAsync(pool, unused);
+        await AgeAsync(pool, unused, "unused");
 
-        await Wait.UntilAsync("the tag is gone", CachedPool.Patience, () => reader.DigestAsync(Repository(pool), unused), gone => gone is null);
-        (await reader.DigestAsync(Repository(pool), used)).ShouldNotBeNull();
+        await Wait.UntilAsync("the tag is gone", CachedPool.Patience, () => reader.DigestAsync(pool.Repository, unused), gone => gone is null);
+        (await reader.DigestAsync(pool.Repository, used)).ShouldNotBeNull();
         pool.Evidence.AddSeen("the registry's record", fixture.Proxy.Of(pool.Tenant).Record, $"DELETE .*/manifests/{digest}: 202");
         await Wait.UntilAsync("the ledger has forgotten it", CachedPool.Patience, () => LedgerAsync(pool), ledger => !ledger.ContainsKey(unused));
         (await LedgerAsync(pool)).Keys.ShouldBe([used]);
@@ -36,12 +38,12 @@ public sealed class LedgerTests(ClusterFixture fixture)
     [Fact]
     public async Task DeletesForbidden_ByTheCacheRegistry_AreReportedAndNotTriedAgain()
     {
-        await using var pool = await InRegistryAsync(nameof(DeletesForbidden_ByTheCacheRegistry_AreReportedAndNotTriedAgain));
+        await using var pool = await CachedPool.StartInRegistryAsync(fixture, nameof(DeletesForbidden_ByTheCacheRegistry_AreReportedAndNotTriedAgain), ttl: "48h");
         fixture.Proxy.Of(pool.Tenant).Add(new("no deletes", "DELETE", $"/{pool.Key.Namespace}/cache/", ProxiedCall.Answers(405)));
         await pool.BuiltAsync(OfScope(pool, "app", "app"));
         var tag = (await LedgerAsync(pool)).Keys.ShouldHaveSingleItem();
 
-        await AgeAsync(pool, tag);
+        await AgeAsync(pool, tag, "app");
 
         var condition = await pool.ExpiryAsync(FailureReasons.CacheDeletesForbidden);
         condition.Status.ShouldBe("False");
@@ -104,24 +106,17 @@ public sealed class LedgerTests(ClusterFixture fixture)
         return build with { Spec = build.Spec with { Cache = new BuildCache { Scope = scope } } };
     }
 
-    private string Repository(CachedPool pool) => $"{fixture.Proxy.Plain.Host}/{pool.Key.Namespace}/cache";
-
-    private Task<CachedPool> InRegistryAsync(string test)
-    {
-        var (registry, key) = (fixture.Proxy.Plain, CachedPool.NewKey());
-        var cache = CachedPool.InRegistry($"{registry.Host}/{key.Namespace}/cache") with { Ttl = "48h" };
-        return CachedPool.StartAsync(fixture, test, cache, registry: registry, key: key);
-    }
-
-    private static NamespacedName LedgerOf(CachedPool pool) => new(pool.Key.Namespace, $"{pool.Key.Name}-cache-ledger");
+    private static NamespacedName LedgerOf(CachedPool pool) => new(pool.Key.Namespace, ChildNames.CacheLedger(pool.Key.Name));
 
     private async Task<IDictionary<string, string>> LedgerAsync(CachedPool pool) =>
         (await fixture.Client.GetOrDefaultAsync<V1ConfigMap>(LedgerOf(pool), default))?.Data ?? new Dictionary<string, string>();
 
-    /// <summary>As if nobody had used it for three days.</summary>
-    private async Task AgeAsync(CachedPool pool, string tag)
+    /// <summary>As if nobody had used it for three days. The build that did goes first: as long as its Job is seen, its use of today is noted again.</summary>
+    private async Task AgeAsync(CachedPool pool, string tag, string build)
     {
         var written = await Wait.UntilAsync($"the ledger knows of {tag} and its export", CachedPool.Patience, () => LedgerAsync(pool), ledger => ledger.TryGetValue(tag, out var entry) && CacheLedger.Read(entry)?.LastExport is not null);
+        await fixture.Client.DeleteAsync<V1Alpha1ImageBuild>(new(pool.Key.Namespace, build), null, PropagationPolicy.Background, default);
+        await Wait.UntilAsync($"{build}'s Jobs are gone", CachedPool.Patience, () => Task.FromResult(pool.Jobs.Of(build, JobRoles.Build)), jobs => jobs.All(job => job.Gone is not null));
         var aged = JsonNode.Parse(written[tag])!;
         aged["lastUsed"] = TimeProvider.System.GetUtcNow().AddDays(-3);
         pool.Evidence.Add("the ledger's entry, aged", $"{tag} {aged.ToJsonString()}");

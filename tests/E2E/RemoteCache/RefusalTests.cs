@@ -65,17 +65,15 @@ public sealed partial class RefusalTests(ClusterFixture fixture)
     [Fact]
     public async Task CacheRegistryUnavailable_AllTheTime_IsDoneWithout()
     {
-        var registry = fixture.Proxy.Plain;
-        var key = CachedPool.NewKey();
-        await using var pool = await CachedPool.StartAsync(fixture, nameof(CacheRegistryUnavailable_AllTheTime_IsDoneWithout), CachedPool.InRegistry($"{registry.Host}/{key.Namespace}/cache"), registry: registry, key: key);
-        fixture.Proxy.Of(pool.Tenant).Add(new("503", ".*", $"/{key.Namespace}/cache/", ProxiedCall.Answers(503)));
+        await using var pool = await CachedPool.StartInRegistryAsync(fixture, nameof(CacheRegistryUnavailable_AllTheTime_IsDoneWithout));
+        fixture.Proxy.Of(pool.Tenant).Add(new("503", ".*", $"/{pool.Key.Namespace}/cache/", ProxiedCall.Answers(503)));
 
         var built = await pool.BuiltAsync(pool.Build("app"));
 
         pool.Evidence.AddSeen("the registry's record", fixture.Proxy.Of(pool.Tenant).Record, @"/cache/.*: 503 \(503\)");
         pool.Evidence.AddSeen("buildctl's log", built.Log, "importer.*503");
         pool.Evidence.AddSeen("buildctl's log of writing the cache", built.CacheLog!, "503");
-        var busy = $"the registry of {registry.Host}/{key.Namespace}/cache is busy or broken (429 or 5xx)";
+        var busy = $"the registry of {pool.Repository} is busy or broken (429 or 5xx)";
         await pool.HealthAsync(built, Reasons.CacheUnreadable, $"could not be read: {busy}", $"was not written: {busy}");
     }
 

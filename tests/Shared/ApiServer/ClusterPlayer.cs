@@ -18,19 +18,27 @@ internal sealed class ClusterPlayer(KubeClient client)
     private const string Facts = """{"version":"v0.13.2","maxUserNamespaces":15000,"apparmorRestrictsUserNamespaces":null}""";
     private int _address;
 
-    /// <summary>
-    /// The pods of a pool's StatefulSets, each with an address and Ready: takes over those that have no owner, and makes those that are missing.
-    /// </summary>
+    /// <summary>The pods of a pool's StatefulSets, each with an address and Ready: those that are missing are made, after the others are taken over.</summary>
     public async Task StartBuildersAsync(V1Alpha1BuilderPool pool)
     {
         // Before the StatefulSets: whose pod the operator has deleted gets one of the template that it has by then.
-        var pods = await ListAsync<V1Pod>(pool.Metadata.NamespaceProperty);
-        foreach (var platform in pool.Spec.Platforms)
+        var pods = await AdoptBuildersAsync(pool);
+        foreach (var set in await SetsAsync(pool))
         {
-            var key = new NamespacedName(pool.Metadata.NamespaceProperty, ChildNames.StatefulSet(pool.Metadata.Name, Platform.Parse(platform.Platform)));
-            var set = await Eventually.SoAsync($"StatefulSet {key} is there", () => client.GetOrDefaultAsync<V1StatefulSet>(key, default), set => set is not null);
-            if (set!.Metadata.DeletionTimestamp is null) await StartBuildersAsync(set, pods);
+            foreach (var name in Names(set).Where(name => pods.All(pod => pod.Metadata.Name != name))) await StartBuilderAsync(set, name);
         }
+    }
+
+    /// <summary>The StatefulSets take over pods of theirs that have no owner. Returns all pods of the pool's namespace.</summary>
+    public async Task<IReadOnlyList<V1Pod>> AdoptBuildersAsync(V1Alpha1BuilderPool pool)
+    {
+        var pods = await ListAsync<V1Pod>(pool.Metadata.NamespaceProperty);
+        foreach (var set in await SetsAsync(pool))
+        {
+            foreach (var pod in pods.Where(pod => pod.Metadata.OwnerReferences is not { Count: > 0 } && Names(set).Contains(pod.Metadata.Name))) await AdoptAsync(pod, set);
+        }
+
+        return pods;
     }
 
     /// <summary>Waits for the build's Job of that role and platform.</summary>
@@ -117,16 +125,22 @@ internal sealed class ClusterPlayer(KubeClient client)
     public static bool OwnedBy(IMetadata<V1ObjectMeta> child, string uid) =>
         child.Metadata.OwnerReferences?.Any(owner => owner.Controller is true && owner.Uid == uid) ?? false;
 
-    private async Task StartBuildersAsync(V1StatefulSet set, IReadOnlyList<V1Pod> pods)
+    /// <summary>One for each platform, once it is there; without those that go.</summary>
+    private async Task<IReadOnlyList<V1StatefulSet>> SetsAsync(V1Alpha1BuilderPool pool)
     {
-        for (var ordinal = 0; ordinal < (set.Spec.Replicas ?? 1); ordinal++)
+        var sets = new List<V1StatefulSet>();
+        foreach (var platform in pool.Spec.Platforms)
         {
-            var name = ChildNames.BuilderPod(set.Metadata.Name, ordinal);
-            var pod = pods.FirstOrDefault(pod => pod.Metadata.Name == name);
-            if (pod is null) await StartBuilderAsync(set, name);
-            else if (pod.Metadata.OwnerReferences is not { Count: > 0 }) await AdoptAsync(pod, set);
+            var key = new NamespacedName(pool.Metadata.NamespaceProperty, ChildNames.StatefulSet(pool.Metadata.Name, Platform.Parse(platform.Platform)));
+            var set = await Eventually.SoAsync($"StatefulSet {key} is there", () => client.GetOrDefaultAsync<V1StatefulSet>(key, default), set => set is not null);
+            if (set!.Metadata.DeletionTimestamp is null) sets.Add(set);
         }
+
+        return sets;
     }
+
+    private static IEnumerable<string> Names(V1StatefulSet set) =>
+        Enumerable.Range(0, set.Spec.Replicas ?? 1).Select(ordinal => ChildNames.BuilderPod(set.Metadata.Name, ordinal));
 
     private async Task StartBuilderAsync(V1StatefulSet set, string name)
     {
