@@ -51,4 +51,7 @@ internal sealed class RegistryException(RegistryFault fault, string operation, s
 
     /// <summary>The registry's own error code, such as DENIED or MANIFEST_INVALID.</summary>
     public string? Code { get; init; }
+
+    /// <summary>For a message: what was asked, and how it was answered.</summary>
+    public string Place => Status is { } status ? $"{Operation}: {(int)status} {Code}".TrimEnd() : Operation;
 }

@@ -21,26 +21,22 @@ internal static class BucketFailures
 
     public static RunFailure Of(S3Exception fault, S3CacheDescription cache, string? secret) => fault.Fault switch
     {
-        S3Fault.Unauthorized or S3Fault.Denied => Failure(FailureClass.Config, FailureReasons.CacheBucketUnauthorized,
+        S3Fault.Unauthorized or S3Fault.Denied => RunFailure.Of(FailureClass.Config, FailureReasons.CacheBucketUnauthorized,
             secret is null
-                ? $"This pod's cloud identity may not use the bucket {cache.Bucket} of the cache ({Place(fault)}): its role has to list, read, write and delete there."
-                : $"The keys in the Secret {secret} may not use the bucket {cache.Bucket} of the cache ({Place(fault)}): correct them, or let them list, read, write and delete there."),
-        S3Fault.NotFound => Failure(FailureClass.Config, FailureReasons.CacheBucketMissing,
+                ? $"This pod's cloud identity may not use the bucket {cache.Bucket} of the cache ({fault.Place}): its role has to list, read, write and delete there."
+                : $"The keys in the Secret {secret} may not use the bucket {cache.Bucket} of the cache ({fault.Place}): correct them, or let them list, read, write and delete there."),
+        S3Fault.NotFound => RunFailure.Of(FailureClass.Config, FailureReasons.CacheBucketMissing,
             $"There is no bucket {cache.Bucket} at {cache.EndpointUrl ?? cache.Region}: create it, or correct its name, region or endpoint in the pool's cache."),
-        S3Fault.Busy or S3Fault.Unreachable => Failure(FailureClass.Infrastructure, FailureReasons.CacheBucketUnavailable,
-            $"The server of the bucket {cache.Bucket} is busy, broken or cannot be reached ({Place(fault)}). It is tried again."),
-        _ => Failure(FailureClass.Config, FailureReasons.CacheBucketRefused,
-            $"The server of the bucket {cache.Bucket} does not take what is asked of it ({Place(fault)}): look at region and endpoint in the pool's cache."),
+        S3Fault.Busy or S3Fault.Unreachable => RunFailure.Of(FailureClass.Infrastructure, FailureReasons.CacheBucketUnavailable,
+            $"The server of the bucket {cache.Bucket} is busy, broken or cannot be reached ({fault.Place}). It is tried again."),
+        _ => RunFailure.Of(FailureClass.Config, FailureReasons.CacheBucketRefused,
+            $"The server of the bucket {cache.Bucket} does not take what is asked of it ({fault.Place}): look at region and endpoint in the pool's cache."),
     };
 
-    public static RunFailure KeysMissing(S3CacheDescription cache, string? secret) => Failure(
+    public static RunFailure KeysMissing(S3CacheDescription cache, string? secret) => RunFailure.Of(
         FailureClass.Config,
         FailureReasons.CredentialsSecretMissing,
         secret is null
             ? $"This pod has no cloud identity for the bucket {cache.Bucket}: give its ServiceAccount one (IRSA, EKS Pod Identity), or name a Secret with keys in the pool's cache."
             : $"The Secret {secret} with the keys for the bucket {cache.Bucket} is not in this namespace, or has no AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: create it.");
-
-    private static string Place(S3Exception fault) => fault.Status is { } status ? $"{fault.Operation}: {(int)status} {fault.Code}".TrimEnd() : fault.Operation;
-
-    private static RunFailure Failure(FailureClass kind, string reason, string message) => new() { Class = kind, Reason = reason, Message = message };
 }

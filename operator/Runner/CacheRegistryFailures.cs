@@ -7,24 +7,20 @@ internal static class CacheRegistryFailures
 {
     public static RunFailure Of(RegistryException fault, RegistryCacheDescription cache, string? secret) => fault.Fault switch
     {
-        RegistryFault.Refused or RegistryFault.Denied or RegistryFault.Unauthorized when fault.Operation.StartsWith("DELETE", StringComparison.Ordinal) => Failure(FailureClass.Config, FailureReasons.CacheDeletesForbidden,
-            $"The registry of {cache.Repository} deletes nothing, or not with these credentials ({Place(fault)}): allow it, or have it delete by itself what was not pulled for long. It is asked again in a day."),
-        RegistryFault.Unauthorized or RegistryFault.Denied => Failure(FailureClass.Config, FailureReasons.RegistryUnauthorized,
-            $"The registry refuses {(secret is not null ? $"the credentials in the Secret {secret}" : "anonymous access")} for {cache.Repository} ({Place(fault)})."),
-        RegistryFault.Untrusted => Failure(FailureClass.Config, FailureReasons.RegistryUntrusted,
+        RegistryFault.Refused or RegistryFault.Denied or RegistryFault.Unauthorized when fault.Operation.StartsWith("DELETE", StringComparison.Ordinal) => RunFailure.Of(FailureClass.Config, FailureReasons.CacheDeletesForbidden,
+            $"The registry of {cache.Repository} deletes nothing, or not with these credentials ({fault.Place}): allow it, or have it delete by itself what was not pulled for long. It is asked again in a day."),
+        RegistryFault.Unauthorized or RegistryFault.Denied => RunFailure.Of(FailureClass.Config, FailureReasons.RegistryUnauthorized,
+            $"The registry refuses {(secret is not null ? $"the credentials in the Secret {secret}" : "anonymous access")} for {cache.Repository} ({fault.Place})."),
+        RegistryFault.Untrusted => RunFailure.Of(FailureClass.Config, FailureReasons.RegistryUntrusted,
             $"The certificate of the registry of {cache.Repository} is not trusted or names another host: give its CA in the pool's registries."),
-        RegistryFault.Busy or RegistryFault.Unreachable => Failure(FailureClass.Registry, FailureReasons.RegistryUnavailable,
-            $"The registry of {cache.Repository} is busy, broken or cannot be reached ({Place(fault)})."),
-        _ => Failure(FailureClass.Config, FailureReasons.RegistryRefused, $"The registry of {cache.Repository} does not tell all of its tags, so nothing was deleted ({Place(fault)})."),
+        RegistryFault.Busy or RegistryFault.Unreachable => RunFailure.Of(FailureClass.Registry, FailureReasons.RegistryUnavailable,
+            $"The registry of {cache.Repository} is busy, broken or cannot be reached ({fault.Place})."),
+        _ => RunFailure.Of(FailureClass.Config, FailureReasons.RegistryRefused, $"The registry of {cache.Repository} does not tell all of its tags, so nothing was deleted ({fault.Place})."),
     };
 
-    public static RunFailure CredentialsMissing(RegistryCacheDescription cache, string? secret) => Failure(FailureClass.Config, FailureReasons.CredentialsSecretMissing,
+    public static RunFailure CredentialsMissing(RegistryCacheDescription cache, string? secret) => RunFailure.Of(FailureClass.Config, FailureReasons.CredentialsSecretMissing,
         $"The Secret {secret} with the credentials for {cache.Repository} is not in this namespace, or has no .dockerconfigjson: create it.");
 
-    public static RunFailure CredentialsInvalid(RegistryCacheDescription cache, string? secret) => Failure(FailureClass.Config, FailureReasons.CredentialsInvalid,
+    public static RunFailure CredentialsInvalid(RegistryCacheDescription cache, string? secret) => RunFailure.Of(FailureClass.Config, FailureReasons.CredentialsInvalid,
         $"The Secret {secret} holds no usable Docker configuration, or the pool's registries no usable CA, for {cache.Repository}.");
-
-    private static string Place(RegistryException fault) => fault.Status is { } status ? $"{fault.Operation}: {(int)status} {fault.Code}".TrimEnd() : fault.Operation;
-
-    private static RunFailure Failure(FailureClass kind, string reason, string message) => new() { Class = kind, Reason = reason, Message = message };
 }

@@ -4,7 +4,7 @@ namespace Slipway.Runner;
 internal sealed class RunFailureException(RunFailure failure) : Exception(failure.Message)
 {
     public RunFailureException(FailureClass kind, string reason, string message)
-        : this(new RunFailure { Class = kind, Reason = reason, Message = message })
+        : this(RunFailure.Of(kind, reason, message))
     {
     }
 

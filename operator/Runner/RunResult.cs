@@ -142,6 +142,8 @@ internal sealed record RunFailure
     public string? Step { get; init; }
 
     public int? ExitCode { get; init; }
+
+    public static RunFailure Of(FailureClass kind, string reason, string message) => new() { Class = kind, Reason = reason, Message = message };
 }
 
 /// <summary>Whose fault a failure is, which decides whether trying again can help.</summary>

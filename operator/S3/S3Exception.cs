@@ -39,4 +39,7 @@ internal sealed class S3Exception(S3Fault fault, string operation, string detail
 
     /// <summary>The server's own error code, such as AccessDenied.</summary>
     public string? Code { get; init; }
+
+    /// <summary>For a message: what was asked, and how it was answered.</summary>
+    public string Place => Status is { } status ? $"{Operation}: {(int)status} {Code}".TrimEnd() : Operation;
 }

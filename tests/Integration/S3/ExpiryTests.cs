@@ -54,6 +54,39 @@ public sealed class ExpiryTests : IClassFixture<S3Server>, IDisposable
     }
 
     [Fact]
+    public async Task Expire_WhenTheBucketKeepsVersions_LeavesRulesThatEndThem()
+    {
+        await using var bucket = await _server.BucketAsync();
+        await bucket.KeepVersionsAsync();
+
+        (await RunAsync(Of(bucket))).Expiry.ShouldNotBeNull().Complete.ShouldBeTrue();
+
+        var rules = await bucket.RulesAsync();
+        rules.Count.ShouldBe(2);
+        rules.ShouldAllBe(rule => rule.NoncurrentVersionExpiration.NoncurrentDays == 1);
+        (await RunAsync(Of(bucket) with { VerifyAfterSeconds = 600 })).Expiry!.Complete.ShouldBeTrue("the rules as they were read are the rules as they were written");
+    }
+
+    /// <summary>What nobody sees any more takes its room still.</summary>
+    [Fact]
+    public async Task Sweep_OfABucketThatKeepsVersions_SaysThatTheRoomStays()
+    {
+        await using var bucket = await _server.BucketAsync();
+        await bucket.KeepVersionsAsync();
+        await bucket.PutAsync("team/manifests/main", Manifest("a"));
+        await bucket.PutAsync("team/manifests/main", Manifest("a"));
+        await bucket.PutAsync("team/blobs/sha256:a");
+        _time.Advance(TimeSpan.FromDays(10));
+
+        var expiry = (await RunAsync(Of(bucket) with { TtlSeconds = 3600 })).Expiry!;
+
+        (expiry.Manifests, expiry.Blobs).ShouldBe((new ExpiredObjects(0, 1), new ExpiredObjects(0, 1)));
+        (await bucket.KeysAsync()).ShouldBeEmpty();
+        (await bucket.VersionsAsync()).Count(version => !version.IsDeleteMarker.GetValueOrDefault()).ShouldBe(3);
+        expiry.Conflicts.ShouldHaveSingleItem().ShouldStartWith("the bucket keeps versions");
+    }
+
+    [Fact]
     public async Task Expire_WhenDoneAgain_PutsNothing()
     {
         await using var bucket = await _server.BucketAsync();

@@ -55,6 +55,17 @@ internal sealed class TestBucket(S3Server server, string name) : IAsyncDisposabl
 
     public Task PutAsync(string key, string body = "x") => server.Client.PutObjectAsync(new PutObjectRequest { BucketName = name, Key = key, ContentBody = body }, Token);
 
+    /// <summary>What is deleted from now on leaves a version, and what is overwritten too.</summary>
+    public Task KeepVersionsAsync() => server.Client.PutBucketVersioningAsync(
+        new PutBucketVersioningRequest { BucketName = name, VersioningConfig = new S3BucketVersioningConfig { Status = VersionStatus.Enabled } }, Token);
+
+    public async Task<IReadOnlyList<S3ObjectVersion>> VersionsAsync()
+    {
+        var versions = new List<S3ObjectVersion>();
+        await foreach (var found in server.Client.Paginators.ListVersions(new ListVersionsRequest { BucketName = name }).Versions) versions.Add(found);
+        return versions;
+    }
+
     public Task PutRulesAsync(params LifecycleRule[] rules) => server.Client.PutLifecycleConfigurationAsync(
         new PutLifecycleConfigurationRequest { BucketName = name, Configuration = new LifecycleConfiguration { Rules = [.. rules] } }, Token);
 
@@ -70,7 +81,7 @@ internal sealed class TestBucket(S3Server server, string name) : IAsyncDisposabl
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var key in await KeysAsync()) await server.Client.DeleteObjectAsync(new DeleteObjectRequest { BucketName = name, Key = key }, CancellationToken.None);
+        foreach (var version in await VersionsAsync()) await server.Client.DeleteObjectAsync(new DeleteObjectRequest { BucketName = name, Key = version.Key, VersionId = version.VersionId }, CancellationToken.None);
         await server.Client.DeleteBucketAsync(new DeleteBucketRequest { BucketName = name }, CancellationToken.None);
     }
 }
