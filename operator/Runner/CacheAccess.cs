@@ -1,3 +1,4 @@
+using Slipway.Registry;
 using Slipway.S3;
 
 namespace Slipway.Runner;
@@ -41,7 +42,8 @@ internal sealed record CacheAccess(CacheDescription Cache)
             return new CacheAccess(cache);
         }
 
-        if (CredentialFiles.Read(folder) is not { } config)
+        // Without an entry for it every build would ask in vain, and the builder asks all clients for their credentials one after the other.
+        if (CredentialFiles.Read(folder) is not { } config || DockerConfig.Credentials(config, RepositoryName.Parse(cache.Registry.Repository).Host) is null)
         {
             return null;
         }

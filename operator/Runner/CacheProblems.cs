@@ -12,7 +12,7 @@ internal static partial class CacheProblems
     public static CacheProblem CredentialsMissing(CacheDescription cache) => new(CacheProblemKind.CredentialsMissing, cache switch
     {
         { CredentialsSecret: { } secret, S3: not null } => $"The Secret {secret} of the pool's cache is not in this namespace, or has no AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
-        { CredentialsSecret: { } secret } => $"The Secret {secret} of the pool's cache is not in this namespace, or has no .dockerconfigjson that can be read.",
+        { CredentialsSecret: { } secret } => $"The Secret {secret} of the pool's cache is not in this namespace, or has no .dockerconfigjson with credentials for {cache.Registry?.Repository.Split('/')[0]}.",
         _ => "The pool's cache wants a cloud identity, and this Job's ServiceAccount (spec.job.serviceAccountName) has none.",
     });
 

@@ -19,7 +19,7 @@ internal static class CacheRegistryFailures
     };
 
     public static RunFailure CredentialsMissing(RegistryCacheDescription cache, string? secret) => RunFailure.Of(FailureClass.Config, FailureReasons.CredentialsSecretMissing,
-        $"The Secret {secret} with the credentials for {cache.Repository} is not in this namespace, or has no .dockerconfigjson: create it.");
+        $"The Secret {secret} of the cache is not in this namespace, or has no .dockerconfigjson with credentials for {cache.Repository}: create it.");
 
     public static RunFailure CredentialsInvalid(RegistryCacheDescription cache, string? secret) => RunFailure.Of(FailureClass.Config, FailureReasons.CredentialsInvalid,
         $"The Secret {secret} holds no usable Docker configuration, or the pool's registries no usable CA, for {cache.Repository}.");

@@ -49,12 +49,14 @@ internal sealed class ExpireCacheVerb(TextWriter log, TimeProvider time)
     private RegistryClient Registry(RegistryExpiryDescription expire, string? secret)
     {
         var repository = RepositoryName.Parse(expire.Cache.Repository);
-        var config = expire.Cache.CredentialsDirectory is not { } folder ? null : CredentialFiles.Read(folder) ?? throw new RunFailureException(CacheRegistryFailures.CredentialsMissing(expire.Cache, secret));
+        var credentials = expire.Cache.CredentialsDirectory is not { } folder ? null
+            : (CredentialFiles.Read(folder) is { } config ? DockerConfig.Credentials(config, repository.Host) : null)
+                ?? throw new RunFailureException(CacheRegistryFailures.CredentialsMissing(expire.Cache, secret));
         return RegistryClient.Create(
             new RegistryConnection
             {
                 Repository = repository,
-                Credentials = config is null ? null : DockerConfig.Credentials(config, repository.Host),
+                Credentials = credentials,
                 PlainHttp = expire.PlainHttp,
                 SkipVerify = expire.InsecureSkipVerify,
                 Ca = expire.Ca,

@@ -66,7 +66,7 @@ internal sealed class BenchPool : IAsyncDisposable
     public static async Task<BenchPool> CreateAsync(FarmBed bed, string name, PoolCache? cache, params PoolPlatform[] platforms)
     {
         var key = new NamespacedName($"bench-{name}-{Guid.NewGuid():N}"[..24], "farm");
-        var tenant = await Tenant.CreateAsync(bed.Client, bed.Cluster.Registry, key, key.Namespace, writesCache: true);
+        var tenant = await Tenant.CreateAsync(bed.Client, bed.Cluster.Registry, key, key.Namespace, cacheHost: bed.Cluster.Registry.Host);
         var pool = new BenchPool(bed, key, tenant, await tenant.JobsAsync(), await Recording<V1Alpha1ImageBuild>.StartAsync(bed.Client, key.Namespace));
         var wanted = TestPool.Of(bed.Cluster, key);
         if (cache?.S3 is not null) await bed.Client.CreateAsync(Keys(bed, key.Namespace, cache.S3.CredentialsSecretRef!.Name), default);

@@ -113,7 +113,7 @@ public sealed class ClusterFixture : IAsyncLifetime
     internal async Task<Tenant> TenantAsync(bool admitted = true, string? password = null, NamespacedName? pool = null, string? name = null, TestRegistry? registry = null, bool writesCache = false)
     {
         await Shared.JoinAsync();
-        var tenant = await Tenant.CreateAsync(Client, registry ?? Cluster.Registry, pool ?? SharedPool, name ?? $"e2e-{Guid.NewGuid():N}"[..16], admitted, password, writesCache);
+        var tenant = await Tenant.CreateAsync(Client, registry ?? Cluster.Registry, pool ?? SharedPool, name ?? $"e2e-{Guid.NewGuid():N}"[..16], admitted, password, writesCache ? Cluster.Registry.Host : null);
         tenant.BeforeCreate = JoinAsync;
         return tenant;
     }

@@ -14,13 +14,20 @@ internal sealed class Tenant(KubeClient client, TestRegistry registry, Namespace
 
     public string Name => name;
 
-    public static async Task<Tenant> CreateAsync(KubeClient client, TestRegistry registry, NamespacedName pool, string name, bool admitted = true, string? password = null, bool writesCache = false)
+    /// <param name="client">The cluster's.</param>
+    /// <param name="registry">Where images go, with its credentials.</param>
+    /// <param name="pool">Of its builds.</param>
+    /// <param name="name">Of the namespace.</param>
+    /// <param name="admitted">Whether pools of tests take its builds.</param>
+    /// <param name="password">Another one than the registry's.</param>
+    /// <param name="cacheHost">The registry of the pool's cache, which its builds write with the same credentials; null where they write none.</param>
+    public static async Task<Tenant> CreateAsync(KubeClient client, TestRegistry registry, NamespacedName pool, string name, bool admitted = true, string? password = null, string? cacheHost = null)
     {
         var labels = new Dictionary<string, string>();
         if (admitted) labels[TestPool.Label] = "true";
-        if (writesCache) labels[TestPool.CacheLabel] = "true";
+        if (cacheHost is not null) labels[TestPool.CacheLabel] = "true";
         await client.CreateAsync(new V1Namespace { Metadata = new V1ObjectMeta { Name = name, Labels = labels } }, default);
-        if (registry.User is { } user) await client.CreateAsync(Credentials(name, registry.Host, user, password ?? registry.Password!), default);
+        if (registry.User is { } user) await client.CreateAsync(Credentials(name, [registry.Host, .. cacheHost is null ? [] : new[] { cacheHost }], user, password ?? registry.Password!), default);
         return new Tenant(client, registry, pool, name);
     }
 
@@ -79,7 +86,7 @@ internal sealed class Tenant(KubeClient client, TestRegistry registry, Namespace
         },
     };
 
-    private static V1Secret Credentials(string space, string registry, string user, string password) => new()
+    private static V1Secret Credentials(string space, IEnumerable<string> registries, string user, string password) => new()
     {
         ApiVersion = "v1",
         Kind = "Secret",
@@ -87,7 +94,7 @@ internal sealed class Tenant(KubeClient client, TestRegistry registry, Namespace
         Type = "kubernetes.io/dockerconfigjson",
         StringData = new Dictionary<string, string>
         {
-            [".dockerconfigjson"] = JsonSerializer.Serialize(new { auths = new Dictionary<string, object> { [registry] = new { username = user, password } } }),
+            [".dockerconfigjson"] = JsonSerializer.Serialize(new { auths = registries.Distinct().ToDictionary(registry => registry, _ => new { username = user, password }) }),
         },
     };
 }

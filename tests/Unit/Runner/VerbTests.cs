@@ -367,6 +367,8 @@ public sealed class VerbTests : IAsyncLifetime
     [Theory]
     [InlineData("by hand")]
     [InlineData("[]")]
+    [InlineData("""{"auths":{"another.example.com":{"auth":"Yzpj"}}}""")]
+    [InlineData("""{"auths":{"registry.example.com":{}}}""")]
     public async Task Build_WhenTheCachesCredentialsAreNone_BuildsWithoutTheCache(string config)
     {
         _folder.Write(".dockerconfigjson", config);
@@ -376,6 +378,7 @@ public sealed class VerbTests : IAsyncLifetime
 
         result.Failure.ShouldBeNull();
         result.Cache!.Problem!.Kind.ShouldBe(CacheProblemKind.CredentialsMissing);
+        result.Cache.Problem.Message.ShouldBe("The Secret cache of the pool's cache is not in this namespace, or has no .dockerconfigjson with credentials for registry.example.com.");
         started.ShouldHaveSingleItem().Command.Arguments.ShouldNotContain("--import-cache");
     }
 
