@@ -62,10 +62,10 @@ internal sealed class BuildObserver(
     private BuildJob WithPods(V1Job job)
     {
         var own = pods.ByIndex(OwnerIndex, job.Metadata.Uid);
-        return new BuildJob(job, own) { Deleted = deleter.HasDeleted(job.Metadata.Uid), NodeLost = own.Count > 0 && own.All(IsLost) };
+        return new BuildJob(job, own) { Deleted = deleter.HasDeleted(job.Metadata.Uid), NodeLost = own.Any(IsLost) && own.All(pod => IsLost(pod) || string.IsNullOrEmpty(pod.Spec?.NodeName)) };
     }
 
-    /// <summary>A node that went is lost as much as one that is silent.</summary>
+    /// <summary>A node that went is lost as much as one that is silent. Before Kubernetes 1.28 its Job makes another pod meanwhile, which may have no node to go to.</summary>
     private bool IsLost(V1Pod pod) =>
         pod.Metadata.DeletionTimestamp is not null && pod.Status?.Phase is "Running" or "Pending" && pod.Spec?.NodeName is { Length: > 0 } name
         && nodes.Get(new NamespacedName("", name))?.Status?.Conditions?.Any(condition => condition is { Type: "Ready", Status: "True" }) is not true;

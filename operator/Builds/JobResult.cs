@@ -27,7 +27,7 @@ internal sealed class JobResult(BuildOptions options, DateTimeOffset now)
             if (Reported(pod, wanted) is { } result) return result;
         }
 
-        var failure = job.NodeLost ? NodeLost(Newest(job.Pods)) : job.Pods.Count == 0 ? WithoutPod(job) : OfPod(Newest(job.Pods));
+        var failure = job.NodeLost ? NodeLost(Newest([.. job.Pods.Where(pod => pod.Spec.NodeName is { Length: > 0 })])) : job.Pods.Count == 0 ? WithoutPod(job) : OfPod(Newest(job.Pods));
         return failure is null ? null : new RunResult { Failure = failure };
     }
 

@@ -1,5 +1,6 @@
 using k8s.Models;
 using Slipway.Api;
+using Slipway.Kube;
 using Slipway.Kube.Client;
 using Slipway.Runner;
 
@@ -116,16 +117,17 @@ public sealed class BadInputTests(ClusterFixture fixture)
     [Fact]
     public async Task BuilderImageThatCannotBePulled_StallsThePoolAndItsBuilds()
     {
-        var pool = fixture.Pool(new(ClusterFixture.PoolNamespace, "no-image"));
+        var key = new NamespacedName(ClusterFixture.PoolNamespace, $"no-image-{Guid.NewGuid():N}"[..16]);
+        var pool = fixture.Pool(key);
         await fixture.Client.CreateAsync(pool with { Spec = pool.Spec with { Image = "moby/buildkit:nope" } }, Cancel);
         try
         {
             await StallsAsync(FailureClass.Config, Reasons.PoolStalled, "moby/buildkit:nope",
-                build => build with { PoolRef = new PoolReference { Name = "no-image", Namespace = ClusterFixture.PoolNamespace } });
+                build => build with { PoolRef = new PoolReference { Name = key.Name, Namespace = key.Namespace } });
         }
         finally
         {
-            await fixture.Client.DeleteAsync<V1Alpha1BuilderPool>(new(ClusterFixture.PoolNamespace, "no-image"), null, PropagationPolicy.Background, Cancel);
+            await fixture.Client.DeleteAsync<V1Alpha1BuilderPool>(key, null, PropagationPolicy.Background, Cancel);
         }
     }
 

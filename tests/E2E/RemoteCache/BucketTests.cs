@@ -71,7 +71,7 @@ public sealed class BucketTests(ClusterFixture fixture)
         await pool.Tenant.CreateAsync(pool.Build("app"));
 
         (await pool.Tenant.EndOfAsync("app")).Status!.Phase.ShouldBe(Phases.Succeeded);
-        await TakenAsync(held, 1);
+        await CachedPool.TakenAsync(held, 1);
         await ShouldStillWriteAsync(pool, 1);
         var rerun = new JsonObject { ["spec"] = new JsonObject { ["rerun"] = "again" } };
         await fixture.Client.PatchAsync<V1Alpha1ImageBuild>(new(pool.Key.Namespace, "app"), rerun, TestContext.Current.CancellationToken);
@@ -86,50 +86,6 @@ public sealed class BucketTests(ClusterFixture fixture)
         (await bucket.ManifestsAsync()).ShouldHaveSingleItem();
         (await bucket.MissingAsync()).ShouldBeEmpty();
     }
-
-    [Fact]
-    public async Task ThirtyScopes_SixteenAtOnce_AreThirtyWholeCaches()
-    {
-        const int Scopes = 30;
-        const int AtOnce = 16;
-        // The most that happens on this machine: not beside those who strike the operator, or have its certificates end in two minutes.
-        await Shared.JoinAsync(Use.CountsOn);
-        await using var bucket = await CacheBucket.CreateAsync(fixture);
-        await using var proxy = await S3Proxy.StartAsync(fixture);
-        await using var pool = await CachedPool.StartAsync(fixture, nameof(ThirtyScopes_SixteenAtOnce_AreThirtyWholeCaches), bucket.Cache(proxy), slots: AtOnce);
-        var open = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var held = new RegistryRule("held back for the others", "PUT", "/manifests/", ProxiedCall.WaitsFor(() => open.Task));
-        proxy.Script.Add(held);
-        await Task.WhenAll(Enumerable.Range(0, Scopes).Select(number => fixture.Client.CreateAsync(Scoped(pool, $"app-{number}"), default)));
-
-        await TakenAsync(held, AtOnce);
-        open.SetResult();
-        var builds = await Wait.UntilAsync(
-            "all builds have ended", CachedPool.Patience, () => BuildsAsync(pool), seen => seen.All(build => build.Status?.Conditions.IsTrue(Conditions.Complete) is true), TimeSpan.FromSeconds(1));
-        builds.Where(build => build.Status!.Phase != Phases.Succeeded).Select(build => $"{build.Metadata.Name}: {build.Status!.Failure?.Message}").ShouldBeEmpty();
-        await pool.ShouldCompleteAsync(Scopes);
-
-        pool.Evidence.AddSeen("the S3 server's record", proxy.Script.Record, @"PUT .*/manifests/.*: 200 \(held back for the others\)");
-        builds.Count.ShouldBe(Scopes);
-        (await BuildsAsync(pool)).ShouldAllBe(build => build.Status!.Conditions!.Single(condition => condition.Type == Conditions.CacheHealthy).Reason == Reasons.CacheInUse);
-        (await bucket.ManifestsAsync()).Count.ShouldBe(Scopes);
-        (await bucket.MissingAsync()).ShouldBeEmpty();
-    }
-
-    /// <summary>So many requests are on their way by this rule, or were.</summary>
-    private static Task TakenAsync(RegistryRule rule, int requests) =>
-        Wait.UntilAsync($"{requests} requests are {rule.Name}", CachedPool.Patience, () => Task.FromResult(rule.Taken), taken => taken >= requests);
-
-    private static V1Alpha1ImageBuild Scoped(CachedPool pool, string name)
-    {
-        var build = pool.Of(name, null, $"FROM busybox:stable\nRUN echo {name} of {pool.Key.Namespace} > /name");
-        // The node has room for all of their pods.
-        var little = new V1ResourceRequirements { Requests = new Dictionary<string, ResourceQuantity> { ["cpu"] = new("1m"), ["memory"] = new("32Mi") } };
-        return build with { Spec = build.Spec with { Cache = new BuildCache { Scope = name }, Job = new JobTemplate { Resources = little } } };
-    }
-
-    private async Task<IReadOnlyList<V1Alpha1ImageBuild>> BuildsAsync(CachedPool pool) =>
-        (await fixture.Client.ListPageAsync<V1Alpha1ImageBuild>(new ListQuery { Namespace = pool.Key.Namespace }, default)).Items;
 
     /// <summary>So many Jobs have built, and hold a slot for their caches.</summary>
     private static async Task ShouldStillWriteAsync(CachedPool pool, int jobs)

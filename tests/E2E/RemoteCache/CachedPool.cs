@@ -156,6 +156,10 @@ internal sealed class CachedPool : IAsyncDisposable
         return new CachedBuild(build, job, status.Platforms!.Single().Cache!, await LogAsync(job, JobContainers.Runner), writes ? await LogAsync(job, JobContainers.Cache) : null);
     }
 
+    /// <summary>So many requests are on their way by this rule, or were.</summary>
+    public static Task TakenAsync(RegistryRule rule, int requests) =>
+        Wait.UntilAsync($"{requests} requests are {rule.Name}", Patience, () => Task.FromResult(rule.Taken), taken => taken >= requests);
+
     /// <summary>Those that build come to their end, and to a good one.</summary>
     public async Task ShouldCompleteAsync(int count)
     {
