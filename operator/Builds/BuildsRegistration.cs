@@ -4,7 +4,6 @@ using Slipway.Api;
 using Slipway.Kube;
 using Slipway.Kube.Controllers;
 using Slipway.Kube.Informers;
-using Slipway.Scheduling;
 
 namespace Slipway.Builds;
 

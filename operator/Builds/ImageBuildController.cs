@@ -5,7 +5,6 @@ using Slipway.Cache;
 using Slipway.Kube;
 using Slipway.Kube.Client;
 using Slipway.Kube.Controllers;
-using Slipway.Kube.Informers;
 using Slipway.Kube.Writing;
 using Slipway.Pki;
 using Slipway.Scheduling;

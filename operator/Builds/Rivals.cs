@@ -1,5 +1,4 @@
 using Slipway.Api;
-using Slipway.Kube;
 
 namespace Slipway.Builds;
 

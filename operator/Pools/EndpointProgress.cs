@@ -1,4 +1,3 @@
-using Slipway.Api;
 using Slipway.Scheduling;
 
 namespace Slipway.Pools;

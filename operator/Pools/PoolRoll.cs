@@ -1,5 +1,4 @@
 using Slipway.Api;
-using Slipway.Scheduling;
 
 namespace Slipway.Pools;
 

@@ -3,7 +3,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Slipway.Api;
 using Slipway.Cache;
-using Slipway.Kube;
 using Slipway.Kube.Controllers;
 using Slipway.Kube.Informers;
 using Slipway.Pki;

@@ -3,7 +3,6 @@ using System.Text.Json.Nodes;
 using k8s.Models;
 using Slipway.Api;
 using Slipway.Kube;
-using Slipway.Kube.Client;
 
 namespace Slipway.Bench;
 

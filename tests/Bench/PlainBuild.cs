@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using k8s.Models;
-using Slipway.Api;
 using Slipway.Builds;
 using Slipway.Kube;
 using Slipway.Kube.Client;

@@ -1,5 +1,3 @@
-using Slipway.Kube;
-
 namespace Slipway.Tests.CrashPoints;
 
 /// <summary>An operator that dies once, however it dies, and is started again at once.</summary>

@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using k8s.Models;
 using Slipway.Api;
-using Slipway.Builds;
 using Slipway.Kube;
 using Slipway.Kube.Client;
 using Slipway.Runner;

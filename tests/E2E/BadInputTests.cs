@@ -1,4 +1,3 @@
-using k8s.Models;
 using Slipway.Api;
 using Slipway.Kube;
 using Slipway.Kube.Client;

@@ -3,7 +3,6 @@ using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Slipway.Api;
 using Slipway.Builds;
-using Slipway.Kube;
 using Slipway.Kube.Client;
 using Slipway.Runner;
 

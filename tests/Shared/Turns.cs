@@ -21,8 +21,11 @@ internal readonly record struct Part(Use Operator, Use Node)
 {
     public IReadOnlyList<Use> Uses => [Operator, Node];
 
-    /// <summary>Long, and in the way of most: they begin as early as they can, the operator's before the node's.</summary>
-    public int Rank => Operator >= Use.Strikes ? 0 : Node >= Use.Strikes ? 1 : 2;
+    /// <summary>
+    /// Long, and in the way of most: they begin as early as they can, the operator's before the node's. Who counts on the operator has waited
+    /// for the first of these, and is longer than who bears them.
+    /// </summary>
+    public int Rank => Operator >= Use.Strikes ? 0 : Node >= Use.Strikes ? 1 : Operator == Use.CountsOn ? 2 : 3;
 
     public bool Covers(Part asked) => Uses.Zip(asked.Uses).All(of => of.Second == Use.Bears || of.First == of.Second || of.First == Use.HasAlone);
 }

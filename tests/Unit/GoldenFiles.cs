@@ -5,7 +5,6 @@ using k8s.Models;
 using Slipway.Api;
 using Slipway.Kube.Client;
 using YamlDotNet.Core;
-using YamlDotNet.Core.Events;
 using YamlDotNet.Serialization;
 using YamlDotNet.Serialization.EventEmitters;
 

@@ -41,6 +41,15 @@ public class TurnsTests
         _turns.Going.Count.ShouldBe(1);
     }
 
+    /// <summary>They are the longer ones, and the last of them ends the run.</summary>
+    [Fact]
+    public void Seats_WhenThereAreFew_GoToWhoCountsOnTheOperatorFirst()
+    {
+        _seats = 1;
+        Ask(BearsAll, CountsOnNode, CountsOnOperator);
+        _turns!.Going.ShouldBe([CountsOnOperator]);
+    }
+
     /// <summary>Or he would wait until the last of the many that do not strike is done.</summary>
     [Fact]
     public async Task NextInLine_KeepsOutThoseWhoComeAfterHim()

@@ -1,5 +1,3 @@
-using Slipway.Api;
-using Slipway.Builds;
 using Slipway.Runner;
 
 namespace Slipway.Tests.E2E.Farm;

@@ -1,7 +1,5 @@
 using k8s.Models;
 using Slipway.Api;
-using Slipway.Builds;
-using Slipway.Kube.Client;
 using Slipway.Runner;
 using Slipway.Scheduling;
 

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Slipway.Api;
 
 namespace Slipway.Tests.E2E.Farm;
 

@@ -1,6 +1,5 @@
 using System.Globalization;
 using k8s.Models;
-using Slipway.Kube.Client;
 
 namespace Slipway.Tests.E2E.Farm;
 

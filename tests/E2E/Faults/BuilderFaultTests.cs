@@ -1,6 +1,4 @@
 using System.Globalization;
-using Slipway.Api;
-using Slipway.Kube.Client;
 using Slipway.Tests.E2E.Farm;
 
 namespace Slipway.Tests.E2E.Faults;

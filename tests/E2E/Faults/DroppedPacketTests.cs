@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Slipway.Api;
 using Slipway.Builds;
 using Slipway.Runner;
 using Slipway.Tests.E2E.Farm;

@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Globalization;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using k8s.Models;
@@ -48,11 +47,11 @@ internal sealed class Fault : IAsyncDisposable
     /// On the proxy's plain address, unless another one is given. Jobs run on the first node: who builds for the other one's platform counts
     /// on it, and says so before.
     /// </summary>
-    public static async Task<Fault> StartAsync(ClusterFixture fixture, string test, TestRegistry? registry = null, string? password = null, NamespacedName? pool = null, bool writesCache = false)
+    public static async Task<Fault> StartAsync(ClusterFixture fixture, string test, TestRegistry? registry = null, string? password = null, NamespacedName? pool = null)
     {
         registry ??= fixture.Proxy.Plain;
         await Shared.JoinAsync();
-        var tenant = await fixture.TenantAsync(registry: registry, password: password, pool: pool, writesCache: writesCache);
+        var tenant = await fixture.TenantAsync(registry: registry, password: password, pool: pool);
         return new Fault(fixture, registry, tenant, await JobWatch.StartAsync(fixture.Client, tenant.Name), test);
     }
 

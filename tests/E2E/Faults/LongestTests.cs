@@ -4,8 +4,6 @@ using k8s.Models;
 using Slipway.Api;
 using Slipway.Builds;
 using Slipway.JobPods;
-using Slipway.Kube.Client;
-using Slipway.Runner;
 
 namespace Slipway.Tests.E2E.Faults;
 

@@ -23,7 +23,7 @@ public sealed class OperatorFaultTests(ClusterFixture fixture)
     private async Task SurvivesAsync(string test, Func<Leader, int, Task<LeaderEnd>> strikeAsync, string exit)
     {
         await Shared.JoinAsync(Use.Strikes, Use.CountsOn);
-        await using var fault = await Fault.StartAsync(fixture, test, writesCache: true);
+        await using var fault = await Fault.StartAsync(fixture, test);
         await using var builds = await Recording<V1Alpha1ImageBuild>.StartAsync(fixture.Client, fault.Tenant.Name);
         var (url, _) = await fixture.Cluster.PushAsync(fault.Tenant.Name, new Dictionary<string, string> { ["Dockerfile"] = $"FROM scratch\nLABEL build={fault.Tenant.Name}\nCOPY Dockerfile /\n" });
         var known = new BuildMoments(fault, fixture.Cluster.Platforms, builds, url);

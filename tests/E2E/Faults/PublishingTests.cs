@@ -1,8 +1,10 @@
 using System.Text.Json.Nodes;
+using k8s.Models;
 using Slipway.Api;
 using Slipway.Builds;
 using Slipway.Kube.Client;
 using Slipway.Runner;
+using Slipway.Tests.E2E.Farm;
 
 namespace Slipway.Tests.E2E.Faults;
 
@@ -16,6 +18,7 @@ public sealed class PublishingTests(ClusterFixture fixture)
     {
         await Shared.JoinAsync(node: Use.CountsOn);
         await using var fault = await Fault.StartAsync(fixture, nameof(PublishJobDeleted_WhilePublishing_PublishesAgain));
+        await using var pods = await Recording<V1Pod>.StartAsync(fixture.Client, fault.Tenant.Name);
         using var held = new ManualGate();
         var rule = new RegistryRule("held back", "HEAD", Tag, ProxiedCall.WaitsFor(() => held.Opened)) { Times = 1 };
         fault.Registry.Add(rule);
@@ -26,7 +29,8 @@ public sealed class PublishingTests(ClusterFixture fixture)
         var status = await fault.SucceedsAsync("app");
 
         fault.Evidence.AddSeen("the registry's record", fault.Registry.Record, @"HEAD .*/manifests/1: .*\(held back\)");
-        await fault.AddEventsAsync("the kubelet's events", first.Name, "kubelet .* Killing +Stopping container");
+        // Not by kubelet's events: of a container that has just begun it does not always tell.
+        fault.Evidence.AddSeen("the API server's watch of the pods", pods.Lines(), $"Pod {first.Name}.* deletionTimestamp");
         var jobs = fault.Jobs.Of("app", JobRoles.Publish);
         fault.Evidence.Add("the second publish Job's log", await fault.LogAsync(jobs[^1]));
         fault.Evidence.Add("the API server's watch of the Jobs", fault.Jobs.Lines());

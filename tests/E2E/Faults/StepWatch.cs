@@ -1,7 +1,6 @@
 using System.Globalization;
 using k8s.Models;
 using Slipway.Api;
-using Slipway.Kube.Client;
 
 namespace Slipway.Tests.E2E.Faults;
 

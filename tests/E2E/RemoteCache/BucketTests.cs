@@ -3,7 +3,6 @@ using k8s.Models;
 using Slipway.Api;
 using Slipway.Builds;
 using Slipway.JobPods;
-using Slipway.Kube.Client;
 using Slipway.Tests.E2E.Faults;
 
 namespace Slipway.Tests.E2E.RemoteCache;

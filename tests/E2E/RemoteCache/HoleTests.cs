@@ -1,5 +1,4 @@
 using Slipway.Api;
-using Slipway.Tests.E2E.Faults;
 
 namespace Slipway.Tests.E2E.RemoteCache;
 

@@ -1,4 +1,3 @@
-using Slipway.Api;
 using Slipway.Builds;
 using Slipway.Kube;
 using Slipway.Kube.Leadership;

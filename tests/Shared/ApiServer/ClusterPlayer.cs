@@ -2,11 +2,9 @@ using System.Text.Json.Nodes;
 using k8s;
 using k8s.Models;
 using Slipway.Api;
-using Slipway.Builds;
 using Slipway.JobPods;
 using Slipway.Kube;
 using Slipway.Kube.Client;
-using Slipway.Kube.Writing;
 using Slipway.Pools;
 using Slipway.Runner;
 

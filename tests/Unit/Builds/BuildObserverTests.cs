@@ -4,7 +4,6 @@ using NSubstitute;
 using Slipway.Api;
 using Slipway.Builds;
 using Slipway.Cache;
-using Slipway.Kube;
 using Slipway.Kube.Writing;
 using Slipway.Tests.Unit.Pools;
 using static Slipway.Tests.Unit.Builds.BuildFixture;

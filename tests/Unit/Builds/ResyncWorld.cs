@@ -9,7 +9,6 @@ using Slipway.Kube;
 using Slipway.Kube.Client;
 using Slipway.Kube.Writing;
 using Slipway.Runner;
-using Slipway.Scheduling;
 using Slipway.Tests.Unit.Pools;
 using static Slipway.Tests.Unit.Builds.BuildFixture;
 

@@ -1,6 +1,5 @@
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
-using k8s;
 using k8s.Models;
 using Microsoft.Extensions.Time.Testing;
 using Slipway.Api;

@@ -4,7 +4,6 @@ using k8s.Models;
 using Microsoft.Extensions.DependencyInjection;
 using NSubstitute;
 using Slipway.Api;
-using Slipway.Kube;
 using Slipway.Kube.Client;
 using Slipway.Kube.Controllers;
 using Slipway.Kube.Informers;

@@ -6,7 +6,6 @@ using NSubstitute;
 using Slipway.Api;
 using Slipway.Cache;
 using Slipway.JobPods;
-using Slipway.Kube;
 using Slipway.Kube.Client;
 using Slipway.Kube.Controllers;
 using Slipway.Kube.Writing;

@@ -1,6 +1,5 @@
 using k8s.Models;
 using Slipway.Api;
-using Slipway.Pki;
 using Slipway.Pools;
 
 namespace Slipway.Tests.Unit.Pools;

@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.Http;
 using Slipway.Runner;
 using Slipway.Tests.Unit.S3;
 

@@ -1,4 +1,3 @@
-using Amazon.S3;
 using Microsoft.AspNetCore.Http;
 using Slipway.S3;
 

@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Slipway.Kube;
 using Slipway.Kube.Client;
 using Slipway.Kube.Leadership;
 

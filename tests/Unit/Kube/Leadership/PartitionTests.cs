@@ -4,7 +4,6 @@ using System.Text.Json.Nodes;
 using CsCheck;
 using k8s;
 using NSubstitute;
-using Slipway.Kube;
 using Slipway.Kube.Client;
 using Slipway.Kube.Leadership;
 
