@@ -27,7 +27,7 @@ internal sealed class JobResult(BuildOptions options, DateTimeOffset now)
             if (Reported(pod, wanted) is { } result) return result;
         }
 
-        var failure = job.NodeLost ? NodeLost(Newest([.. job.Pods.Where(pod => pod.Spec.NodeName is { Length: > 0 })])) : job.Pods.Count == 0 ? WithoutPod(job) : OfPod(Newest(job.Pods));
+        var failure = job.NodeLost ? NodeLost(job.Pods) : job.Pods.Count == 0 ? WithoutPod(job) : OfPod(Newest(job.Pods));
         return failure is null ? null : new RunResult { Failure = failure };
     }
 
@@ -77,8 +77,9 @@ internal sealed class JobResult(BuildOptions options, DateTimeOffset now)
             "The Job's pod ended and left no result. Set spec.rerun to a new value to build again."),
     };
 
-    private static RunFailure NodeLost(V1Pod pod) => Failures.Of(FailureClass.Infrastructure, Reasons.NodeLost,
-        $"The node {pod.Spec.NodeName} of the Job's pod does not answer any more.");
+    /// <summary>That of the newest pod that had one: another may wait for its own.</summary>
+    private static RunFailure NodeLost(IEnumerable<V1Pod> pods) => Failures.Of(FailureClass.Infrastructure, Reasons.NodeLost,
+        $"The node {pods.OrderByDescending(CreatedAt).Select(pod => pod.Spec?.NodeName).FirstOrDefault(node => !string.IsNullOrEmpty(node))} of the Job's pod does not answer any more.");
 
     private static RunFailure NotStarted(string reason, V1Pod pod)
     {

@@ -54,6 +54,15 @@ public sealed class JobResultTests
             .ShouldContain("kubectl get events -n capture --field-selector involvedObject.name=refused");
     }
 
+    [Fact]
+    public void Of_AJobWhoseNodeIsLost_NamesItAlsoWhereAnotherPodWaits()
+    {
+        var waits = Read<V1Pod>("unschedulable");
+        var lost = new V1Pod { Metadata = new V1ObjectMeta { CreationTimestamp = Created(waits).AddMinutes(-1).UtcDateTime }, Spec = new V1PodSpec { NodeName = "node-7" }, Status = new V1PodStatus { Phase = "Running" } };
+
+        At(Created(waits)).Of(JobOf(waits) with { Pods = [waits, lost], NodeLost = true })!.Failure!.Message.ShouldStartWith("The node node-7 of the Job's pod");
+    }
+
     // A pod that waited for a new node has had no time to pull anything.
     [Fact]
     public void Of_AnImageThatFailsOnALateNode_CountsFromWhenThePodHadOne()
