@@ -22,10 +22,10 @@ internal readonly record struct Part(Use Operator, Use Node)
     public IReadOnlyList<Use> Uses => [Operator, Node];
 
     /// <summary>
-    /// Long, and in the way of most: they begin as early as they can, the operator's before the node's. Who counts on the operator has waited
-    /// for the first of these, and is longer than who bears them.
+    /// Long, and in the way of most: they begin as early as they can, the operator's before the node's, and those that bear each other before
+    /// who has it alone. Who counts on the operator has waited for the first of these, and is longer than who bears them.
     /// </summary>
-    public int Rank => Operator >= Use.Strikes ? 0 : Node >= Use.Strikes ? 1 : Operator == Use.CountsOn ? 2 : 3;
+    public int Rank => Operator switch { Use.Strikes => 0, Use.HasAlone => 1, _ => Node >= Use.Strikes ? 2 : Operator == Use.CountsOn ? 3 : 4 };
 
     public bool Covers(Part asked) => Uses.Zip(asked.Uses).All(of => of.Second == Use.Bears || of.First == of.Second || of.First == Use.HasAlone);
 }

@@ -41,6 +41,14 @@ public class TurnsTests
         _turns.Going.Count.ShouldBe(1);
     }
 
+    /// <summary>Or the last of them would come after who has it alone, by itself.</summary>
+    [Fact]
+    public void Strikers_ThatBearEachOther_GoBeforeWhoHasItAlone()
+    {
+        Ask(StrikesOperator, HasOperator, StrikesOperator);
+        _turns!.Going.ShouldBe([StrikesOperator, StrikesOperator]);
+    }
+
     /// <summary>They are the longer ones, and the last of them ends the run.</summary>
     [Fact]
     public void Seats_WhenThereAreFew_GoToWhoCountsOnTheOperatorFirst()

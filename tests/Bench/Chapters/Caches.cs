@@ -12,6 +12,7 @@ internal static class Caches
     private const string Amd64 = "linux/amd64";
     private const string Secret = "s3";
     private const int Pairs = 5;
+    private const int Steps = 10;
     private const int SweptManifests = 200;
     private const int SweptBlobs = 3800;
 
@@ -78,16 +79,16 @@ internal static class Caches
         return build with { Spec = build.Spec with { Output = build.Spec.Output with { Image = pool.Tenant.Repository("cached") }, Cache = new BuildCache { Scope = "bench", Export = export } } };
     }
 
-    /// <summary>Of 48 MB that the steps write, which no compression makes smaller, a third is in the image: as it is with compilers and what they need.</summary>
-    private static string Dockerfile(string content) => string.Create(CultureInfo.InvariantCulture, $"""
-        FROM busybox:stable AS build
-        RUN echo {content} > /name && head -c 16000000 /dev/urandom > /tools && sleep 2
-        RUN head -c 16000000 /dev/urandom > /objects && sleep 2
-        RUN head -c 16000000 /dev/urandom > /result && sleep 2
-        FROM busybox:stable
-        COPY --from=build /result /result
-
-        """);
+    /// <summary>
+    /// Of 48 MB that ten steps write, which no compression makes smaller, a third is in the image: as it is with compilers and what they need.
+    /// Each layer is less than the 5 MiB of which an upload in parts begins: the local cluster's S3 server loses one of several parts at times.
+    /// </summary>
+    private static string Dockerfile(string content)
+    {
+        var steps = Enumerable.Range(0, Steps).Select(step => string.Create(CultureInfo.InvariantCulture, $"RUN echo {content} > /name && head -c 4800000 /dev/urandom > /{step} && sleep 0.6\n"));
+        var copies = Enumerable.Range(Steps - 3, 3).Select(step => string.Create(CultureInfo.InvariantCulture, $"COPY --from=build /{step} /{step}\n"));
+        return $"FROM busybox:stable AS build\n{string.Concat(steps)}FROM busybox:stable\n{string.Concat(copies)}";
+    }
 
     /// <summary>Everything is older than its time, and no rules of a bucket: the clock is a year ahead.</summary>
     private static async Task SweepAsync(Report report, TestS3 server)
