@@ -22,7 +22,7 @@ internal static class Failures
     };
 
     public static RunFailure Of(FailureClass failureClass, string reason, string message, int? exitCode = null) =>
-        new() { Class = failureClass, Reason = reason, Message = message, ExitCode = exitCode };
+        RunFailure.Of(failureClass, reason, message) with { ExitCode = exitCode };
 
     public static RunFailure Read(BuildFailure failure) => new()
     {
