@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Microsoft.Extensions.Hosting;
 
 namespace Slipway;
@@ -10,26 +11,31 @@ internal sealed class MemoryRest(TimeProvider time) : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
 
-    /// <summary>Probes and bookmarks allocate a little all the time.</summary>
-    private const long QuietBytes = 2 << 20;
-
-    /// <summary>Less is not worth a collection.</summary>
-    private const long WorthBytes = 6 << 20;
+    private readonly RestMoments _moments = new();
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Interval, time);
-        long lookedAt = 0, collectedAt = 0;
         while (await timer.WaitForNextTickAsync(stoppingToken))
         {
-            var allocated = GC.GetTotalAllocatedBytes();
-            if (allocated - lookedAt < QuietBytes && allocated - collectedAt > WorthBytes)
-            {
-                GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
-                collectedAt = allocated;
-            }
-
-            lookedAt = allocated;
+            if (!_moments.IsOne(GC.GetTotalAllocatedBytes())) continue;
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+            NativeHeap.Trim();
         }
+    }
+
+    /// <summary>What the runtime itself allocates: its compiler, its tables, TLS. glibc keeps what is freed below what is still used.</summary>
+    private static class NativeHeap
+    {
+        private static readonly bool CanTrim = NativeLibrary.TryLoad("libc.so.6", out var libc) && NativeLibrary.TryGetExport(libc, "malloc_trim", out _);
+
+        public static void Trim()
+        {
+            if (CanTrim) _ = MallocTrim(0);
+        }
+
+        [DllImport("libc.so.6", EntryPoint = "malloc_trim")]
+        [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+        private static extern int MallocTrim(nint kept);
     }
 }
