@@ -9,12 +9,8 @@ using Slipway.Pools;
 namespace Slipway.Tests.CrashPoints;
 
 /// <summary>The operator dies at a write of its own and comes back: the end is that of a run without a crash.</summary>
-[Collection(TheatreTests.Name)]
 public sealed class CrashPointTests(Theatre theatre)
 {
-    /// <summary>On two cores; half of a run is waiting.</summary>
-    private const int Lanes = 3;
-
     /// <summary>A pool's status that only chance brings, twice in a row when the scenario was rehearsed, and never again. More of them would be holes.</summary>
     private const int MostMissed = 2;
 
@@ -30,13 +26,12 @@ public sealed class CrashPointTests(Theatre theatre)
         Console.WriteLine($"{name}: {sites.Count} writes, {points.Count} of {all.Count} crash points, {Sample.Described}");
 
         var outcomes = new ConcurrentBag<(CrashPoint Point, Outcome Outcome)>();
-        await Parallel.ForEachAsync(points, new ParallelOptions { MaxDegreeOfParallelism = Lanes }, async (point, _) =>
+        await Task.WhenAll(points.Select(async point =>
         {
-            var started = TimeProvider.System.GetTimestamp();
             var outcome = await theatre.OutcomeAsync(scenario, (server, mask) => new MortalOperator(server, mask, scenario.KeepSucceeded, point));
             outcomes.Add((point, outcome));
-            Console.WriteLine($"{name}: died {point}: {outcome}, {TimeProvider.System.GetElapsedTime(started).TotalSeconds:0.0} s");
-        });
+            Console.WriteLine($"{name}: died {point}: {outcome}");
+        }));
         var differences = outcomes.Where(one => one.Outcome.Difference is not null).Select(one => $"{name}, the operator died {one.Point}. {one.Outcome.Difference}").ToList();
         var missed = outcomes.Where(one => !one.Outcome.Died).Select(one => $"{one.Point}").ToList();
         Sample.Tally(outcomes.Count - missed.Count, "crash points", differences.Count);

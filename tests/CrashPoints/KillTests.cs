@@ -1,7 +1,6 @@
 namespace Slipway.Tests.CrashPoints;
 
 /// <summary>The same from outside: the program itself, and SIGKILL, wherever that meets it.</summary>
-[Collection(TheatreTests.Name)]
 public sealed class KillTests(Theatre theatre)
 {
     private const int Kills = 5;

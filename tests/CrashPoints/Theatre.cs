@@ -1,26 +1,26 @@
 using System.Collections.Concurrent;
 
-namespace Slipway.Tests.CrashPoints;
+[assembly: AssemblyFixture(typeof(Slipway.Tests.CrashPoints.Theatre))]
 
-/// <summary>One test after the other: each takes all cores for itself.</summary>
-[CollectionDefinition(Name)]
-public sealed class TheatreTests : ICollectionFixture<Theatre>
-{
-    public const string Name = "theatre";
-}
+namespace Slipway.Tests.CrashPoints;
 
 /// <summary>API servers to play on, one scenario at a time each: an operator looks after all namespaces, so two must not share one.</summary>
 public sealed class Theatre : IAsyncDisposable
 {
+    /// <summary>Plays at once, of all tests, on two cores; half of a play is waiting.</summary>
+    private const int Lanes = 3;
+
     private const int Attempts = 4;
 
     private readonly ConcurrentBag<LocalApiServer> _free = [];
     private readonly ConcurrentDictionary<Scenario, Lazy<Task<Undisturbed>>> _undisturbed = [];
+    private readonly SemaphoreSlim _lanes = new(Lanes);
     private readonly SemaphoreSlim _starting = new(1);
 
     public async ValueTask DisposeAsync()
     {
         foreach (var server in _free) await server.DisposeAsync();
+        _lanes.Dispose();
         _starting.Dispose();
     }
 
@@ -62,7 +62,20 @@ public sealed class Theatre : IAsyncDisposable
     private async Task<(Run Run, T Mortal)> PlayAsync<T>(Scenario scenario, Func<LocalApiServer, Mask, T> mortalOn, Run? undisturbed)
         where T : IMortalOperator
     {
-        var server = await TakeAsync();
+        await _lanes.WaitAsync();
+        try
+        {
+            return await PlayAsync(await TakeAsync(), scenario, mortalOn, undisturbed);
+        }
+        finally
+        {
+            _lanes.Release();
+        }
+    }
+
+    private async Task<(Run Run, T Mortal)> PlayAsync<T>(LocalApiServer server, Scenario scenario, Func<LocalApiServer, Mask, T> mortalOn, Run? undisturbed)
+        where T : IMortalOperator
+    {
         try
         {
             var story = await Story.BeginAsync(server);
