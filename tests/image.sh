@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # tests/image.sh NAME:TAG [ARCHITECTURE…]: publishes the program for these architectures, amd64 and arm64 unless told
 # otherwise, and builds Slipway's image from it into the local cluster's registry. The public image is built by the same
-# Dockerfile without the build arguments. An architecture takes a minute or two of a core.
+# Dockerfile without the build arguments.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source tests/cluster/lib.sh
@@ -13,17 +13,10 @@ architectures=("$@")
 (($#)) || architectures=(amd64 arm64)
 stage=artifacts/image
 
-publish() {
-  local arch=$1 runtime=linux-${1/amd64/x64}
-  rm -rf "$stage/$arch/app"
-  dotnet publish operator/Slipway.csproj -c Release -r "$runtime" --self-contained --nologo -v quiet \
-    -p:DebugType=none -o "$stage/$arch/app"
-  install -m 755 "$(built_path buildkit)/$arch/buildctl" "$stage/$arch/buildctl"
-}
-
 platforms=$(printf 'linux/%s,' "${architectures[@]}")
 say "publishing the program for ${architectures[*]}"
-for architecture in "${architectures[@]}"; do publish "$architecture"; done
+tests/publish.sh "${architectures[@]}"
+for architecture in "${architectures[@]}"; do install -m 755 "$(built_path buildkit)/$architecture/buildctl" "$stage/$architecture/buildctl"; done
 say "building docker.io/$name"
 log=$STATE/log/image.log
 tests/cluster/cluster image "$name" "$stage" --file Dockerfile --platform "${platforms%,}" --build-arg BASE=slipway/base:trixie --build-arg BUILDCTL=staged 2>"$log" ||

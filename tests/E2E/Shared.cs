@@ -22,9 +22,9 @@ internal static class Shared
     /// Returns when it is this test's turn, which is over with the test. What a helper asks for is granted in a test that has said so, or
     /// more, before; one that has said less is wrong.
     /// </summary>
-    public static async Task JoinAsync(Use @operator = Use.Bears, Use node = Use.Bears)
+    public static async Task JoinAsync(Use @operator = Use.Bears, Use node = Use.Bears, bool isLong = false)
     {
-        var part = new Part(@operator, node);
+        var part = new Part(@operator, node, isLong);
         var test = TestContext.Current.Test!.UniqueID;
         if (Joined.TryGetValue(test, out var said))
         {

@@ -17,7 +17,10 @@ internal enum Use
 }
 
 /// <summary>What a test does to the operator and to the second node, which all tests share.</summary>
-internal readonly record struct Part(Use Operator, Use Node)
+/// <param name="Operator">To the first.</param>
+/// <param name="Node">To the second.</param>
+/// <param name="IsLong">It waits for minutes: begun last, it ends the run by itself.</param>
+internal readonly record struct Part(Use Operator, Use Node, bool IsLong = false)
 {
     public IReadOnlyList<Use> Uses => [Operator, Node];
 
@@ -25,7 +28,7 @@ internal readonly record struct Part(Use Operator, Use Node)
     /// Long, and in the way of most: they begin as early as they can, the operator's before the node's, and those that bear each other before
     /// who has it alone. Who counts on the operator has waited for the first of these, and is longer than who bears them.
     /// </summary>
-    public int Rank => Operator switch { Use.Strikes => 0, Use.HasAlone => 1, _ => Node >= Use.Strikes ? 2 : Operator == Use.CountsOn ? 3 : 4 };
+    public int Rank => Operator switch { Use.Strikes => 0, Use.HasAlone => 1, _ => Node >= Use.Strikes ? 2 : IsLong ? 3 : Operator == Use.CountsOn ? 4 : 5 };
 
     public bool Covers(Part asked) => Uses.Zip(asked.Uses).All(of => of.Second == Use.Bears || of.First == of.Second || of.First == Use.HasAlone);
 }

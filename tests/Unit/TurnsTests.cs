@@ -58,6 +58,14 @@ public class TurnsTests
         _turns!.Going.ShouldBe([CountsOnOperator]);
     }
 
+    [Fact]
+    public void Seats_WhenThereAreFew_GoToALongOneBeforeOthers()
+    {
+        _seats = 1;
+        Ask(CountsOnOperator, CountsOnOperator with { IsLong = true });
+        _turns!.Going.ShouldBe([CountsOnOperator with { IsLong = true }]);
+    }
+
     /// <summary>Or he would wait until the last of the many that do not strike is done.</summary>
     [Fact]
     public async Task NextInLine_KeepsOutThoseWhoComeAfterHim()

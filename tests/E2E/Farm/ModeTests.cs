@@ -20,6 +20,7 @@ public sealed class ModeTests(ClusterFixture fixture)
     {
         var cluster = fixture.Cluster as LocalCluster;
         if (cluster is null) Assert.Skip("Needs a buildkitd outside the cluster: local cluster only.");
+        await Shared.JoinAsync(Use.CountsOn, isLong: true);
         await using var evidence = new Evidence(nameof(Endpoint_Builds_AndStopped_OpensItsCircuit_AndIsTakenBack));
         var endpoint = await cluster.StartBuildkitdAsync();
         try
