@@ -11,7 +11,7 @@ internal sealed class RestMoments
     /// <summary>Probes, leases and bookmarks come to this all the time.</summary>
     private const long QuietBytes = 2 * Megabyte;
 
-    /// <summary>Some ten events a second, as from namespaces that are being deleted or a build now and then.</summary>
+    /// <summary>What comes of namespaces that are being deleted, or of a build now and then.</summary>
     private const long LittleBytes = 32 * Megabyte;
 
     /// <summary>Less is not worth a collection.</summary>
